@@ -1,0 +1,34 @@
+//! What every operation is given: the storage, the clock, the limits.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use crate::clock::{Clock, Micros};
+use crate::config::Config;
+use crate::db::Db;
+use crate::error::Result;
+
+/// The program's state. Clones share it; nothing in it must be known to another
+/// process on the same data.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The storage.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// The settings.
+    pub config: Arc<Config>,
+    /// When this process last recorded a token's use, by its look-up part.
+    pub(crate) token_uses: Arc<Mutex<HashMap<String, Micros>>>,
+}
+
+impl App {
+    /// Opens the storage that the settings name.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub async fn open(config: Config, clock: Clock) -> Result<Self> {
+        let db = Db::open(&config.location()?).await?;
+        Ok(Self { db, clock, config: Arc::new(config), token_uses: Arc::default() })
+    }
+}

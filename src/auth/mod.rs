@@ -1,0 +1,152 @@
+//! Who is asking, and what they may do: accounts, API tokens, scopes.
+//!
+//! A [`Caller`] is made only here. Every operation on owned rows takes one, and
+//! every query takes its account, so that an unscoped query does not compile.
+
+pub mod ops;
+mod rows;
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::clock::Micros;
+use crate::error::{Error, Result};
+use crate::id::AccountId;
+
+pub use rows::advance;
+
+/// A kind of operation that a token can be limited to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// See memories, buckets, trash and receipts.
+    Read,
+    /// Create, change, delete, restore and purge them.
+    Write,
+    /// See how the server is doing.
+    Admin,
+}
+
+impl Scope {
+    const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
+
+    /// The scope's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A set of scopes, written as names with commas between them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scopes(Vec<Scope>);
+
+impl Scopes {
+    /// Every scope there is.
+    #[must_use]
+    pub fn all() -> Self {
+        Self(Scope::ALL.to_vec())
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.0.iter().map(|scope| scope.name()).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
+impl FromStr for Scopes {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let find = |name: &str| {
+            Scope::ALL.into_iter().find(|scope| scope.name() == name).ok_or_else(|| {
+                Error::invalid(format!("'{name}' is not a scope; give read, write and admin, with commas between."))
+            })
+        };
+        let mut scopes = text.split(',').map(|name| find(name.trim())).collect::<Result<Vec<_>>>()?;
+        scopes.sort_unstable();
+        scopes.dedup();
+        Ok(Self(scopes))
+    }
+}
+
+/// An authenticated caller.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The account whose data this is about.
+    pub account: AccountId,
+    /// The token's name, for receipts.
+    pub token_name: String,
+    scopes: Scopes,
+}
+
+impl Caller {
+    /// The person at the server's own command line, acting for an account.
+    #[must_use]
+    pub fn operator(account: AccountId) -> Self {
+        Self { account, token_name: "command line".to_owned(), scopes: Scopes::all() }
+    }
+
+    /// Refuses where the caller's scopes don't cover `scope`.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], naming the scope.
+    pub fn require(&self, scope: Scope) -> Result<()> {
+        if self.scopes.0.contains(&scope) {
+            return Ok(());
+        }
+        Err(Error::Forbidden(format!(
+            "This needs a token with the scope '{}'; this one has '{}'.",
+            scope.name(),
+            self.scopes
+        )))
+    }
+}
+
+/// An account.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Its number.
+    pub id: AccountId,
+    /// Its unique name.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Micros,
+}
+
+/// A token, without its secret.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// Its id.
+    pub id: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// The part of the token that recognizes it; not secret.
+    pub lookup: String,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// When it was made.
+    pub created_at: Micros,
+    /// From when on it is refused.
+    pub expires_at: Option<Micros>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Micros>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Scopes;
+
+    #[test]
+    fn scopes_are_read_in_any_order_and_written_in_one() {
+        let scopes: Scopes = "write, read,write".parse().expect("valid");
+        assert_eq!(scopes.to_string(), "read,write");
+        assert!("root".parse::<Scopes>().is_err());
+        assert!("".parse::<Scopes>().is_err());
+    }
+}

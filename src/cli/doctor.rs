@@ -1,0 +1,76 @@
+//! `commonplace doctor`.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use futures_util::FutureExt;
+
+use super::print;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::{bucket, receipt};
+
+/// Below this the disk is reported as nearly full, in bytes.
+const LOW_SPACE: u64 = 256 << 20;
+
+pub(super) async fn run(config: Config) -> Result<ExitCode> {
+    let mut findings = Vec::new();
+    if let Some(file) = config.file() {
+        if !file.exists() {
+            return Err(Error::not_found(format!("There is no data at {} yet.", file.display())));
+        }
+        check_folder(&config, &mut findings)?;
+    }
+    let app = App::open(config, Clock::default()).await?;
+    findings.extend(app.db.check().await?);
+    let miscounted = app.db.read((), |tx, ()| bucket::rows::miscounted(tx).boxed()).await?;
+    if miscounted > 0 {
+        findings.push(format!("{miscounted} buckets count their memories wrong."));
+    }
+    let unfinished = app.db.read((), |tx, ()| receipt::rows::to_erase(tx).boxed()).await?.len();
+    if unfinished > 0 {
+        findings.push(format!(
+            "{unfinished} purges are not erased from the storage yet. A running server finishes them within \
+             a minute, unless another program keeps the database open."
+        ));
+    }
+    let place = app.config.place();
+    app.db.close().await;
+    let mut out = String::new();
+    for finding in &findings {
+        let _ = writeln!(out, "finding: {finding}");
+    }
+    if findings.is_empty() {
+        let _ = writeln!(out, "No finding. Data: {place}");
+    }
+    print(&out)?;
+    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(unix)]
+fn check_folder(config: &Config, findings: &mut Vec<String>) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = &config.data_dir;
+    let mode = std::fs::metadata(folder).map_err(Error::unavailable)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        findings.push(format!(
+            "Other users of this machine can open {}; close it with: chmod 700 '{}'",
+            folder.display(),
+            folder.display()
+        ));
+    }
+    let disk = rustix::fs::statvfs(folder).map_err(Error::unavailable)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if free < LOW_SPACE {
+        findings.push(format!("Only {} MiB are free at {}.", free >> 20, folder.display()));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_folder(_: &Config, _: &mut Vec<String>) -> Result<()> {
+    Ok(())
+}

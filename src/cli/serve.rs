@@ -1,0 +1,110 @@
+//! `commonplace serve`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use super::print;
+use crate::app::App;
+use crate::auth::{Scopes, ops as auth};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::{http, memory};
+
+/// Name of the account made at the first start.
+const OWNER: &str = "owner";
+/// How often the trash is looked at.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+
+pub(super) async fn run(config: Config) -> Result<ExitCode> {
+    start_log(&config)?;
+    let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+        Error::Conflict(format!("Can't listen on {}: {error}. Choose another with --listen ADDR:PORT.", config.listen))
+    })?;
+    let address = listener.local_addr().map_err(Error::internal)?;
+    let app = App::open(config, Clock::default()).await?;
+    let url = app.config.base_url(address);
+    let place = app.config.place();
+    match first_token(&app).await? {
+        Some(token) => print(&format!(
+            "commonplace is ready at {url}\nData: {place}\n\n\
+             This is the API token of your account. It is shown this once; keep it safe:\n\n  {token}\n\n\
+             Try it:\n\n  curl -X POST {url}/api/memory \\\n    -H 'Authorization: Bearer {token}' \\\n    \
+             -H 'Content-Type: application/json' \\\n    -d '{{\"text\": \"I take my coffee black\"}}'\n\n\
+             Documentation: {url}/docs\n"
+        ))?,
+        None => print(&format!("commonplace is ready at {url}\nData: {place}\nDocumentation: {url}/docs\n"))?,
+    };
+    let router = http::router(app.clone(), &url)?;
+    let housekeeping = tokio::spawn(keep_house(app.clone()));
+    http::serve(listener, router, &app.config, told_to_stop()?).await;
+    tracing::info!("stopping");
+    housekeeping.abort();
+    app.db.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn start_log(config: &Config) -> Result<()> {
+    let filter = EnvFilter::builder()
+        .parse(&config.log)
+        .map_err(|error| Error::invalid(format!("The setting log can't be read: {error}.")))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if config.log_json {
+        log.json().init()
+    } else {
+        log.init()
+    }
+    Ok(())
+}
+
+/// Makes the owner's account and token where there is no account yet.
+async fn first_token(app: &App) -> Result<Option<String>> {
+    if !auth::accounts(app).await?.is_empty() {
+        return Ok(None);
+    }
+    let account = match auth::create_account(app, OWNER).await {
+        Ok(account) => account,
+        // Another process is starting on the same data and was faster.
+        Err(Error::Conflict(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let (token, _) = auth::create_token(app, account.id, "first start", Scopes::all(), None).await?;
+    Ok(Some(token))
+}
+
+async fn keep_house(app: App) {
+    loop {
+        match memory::trash::purge_due(&app).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "purged memories whose time in the trash was over"),
+            Err(error) => tracing::error!(error = ?error, "purging the trash failed; trying again in a minute"),
+        }
+        tokio::time::sleep(HOUSEKEEPING).await;
+    }
+}
+
+/// Ready when the process is asked to end.
+fn told_to_stop() -> Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
+        Ok(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::error!(error = ?error, "can't wait for Ctrl-C");
+            std::future::pending::<()>().await;
+        }
+    })
+}

@@ -1,0 +1,62 @@
+//! What differs between the SQL of the two engines, as named fragments.
+//!
+//! Statements are written once, with `PostgreSQL`'s `$n` placeholders.
+//! `{in $n}` stands for "is one of the list given as parameter n", and
+//! `{for update skip locked}` for taking rows that no one else is working on.
+
+use std::borrow::Cow;
+
+/// An engine's SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// `SQLite`, whose numbered placeholders are `?n`.
+    Sqlite,
+    /// `PostgreSQL`.
+    Postgres,
+}
+
+impl Dialect {
+    /// The statement as this engine reads it.
+    #[must_use]
+    pub fn render(self, sql: &'static str) -> Cow<'static, str> {
+        match self {
+            Self::Postgres if !sql.contains('{') => Cow::Borrowed(sql),
+            Self::Postgres => Cow::Owned(expand(sql, "= any(", ")", " for update skip locked")),
+            Self::Sqlite => Cow::Owned(expand(sql, "in rarray(", ")", "").replace('$', "?")),
+        }
+    }
+}
+
+fn expand(sql: &str, list_open: &str, list_close: &str, skip_locked: &str) -> String {
+    let mut out = String::with_capacity(sql.len() + 16);
+    let mut rest = sql;
+    while let Some((before, fragment)) = rest.split_once('{') {
+        let (name, after) = fragment.split_once('}').unwrap_or((fragment, ""));
+        out.push_str(before);
+        match name.strip_prefix("in ") {
+            Some(placeholder) => out.extend([list_open, placeholder, list_close]),
+            None => {
+                debug_assert_eq!(name, "for update skip locked", "no such fragment");
+                out.push_str(skip_locked);
+            }
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Dialect;
+
+    #[test]
+    fn fragments_become_each_engines_own_words() {
+        let sql = "delete from t where a = $1 and id {in $2}";
+        assert_eq!(Dialect::Postgres.render(sql), "delete from t where a = $1 and id = any($2)");
+        assert_eq!(Dialect::Sqlite.render(sql), "delete from t where a = ?1 and id in rarray(?2)");
+        let claim = "select id from t limit 1{for update skip locked}";
+        assert_eq!(Dialect::Postgres.render(claim), "select id from t limit 1 for update skip locked");
+        assert_eq!(Dialect::Sqlite.render(claim), "select id from t limit 1");
+    }
+}

@@ -1,0 +1,160 @@
+//! One connection to the file, with synchronous calls.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, Value as SqliteValue, ValueRef};
+use rusqlite::{ErrorCode, OpenFlags, Statement};
+
+use super::SqliteOptions;
+use crate::db::Dialect;
+use crate::db::value::{Cell, Row, Value};
+use crate::error::{Error, Result};
+
+/// How long a statement waits for another process before it gives up.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// A connection and the statements it has seen.
+#[derive(Debug)]
+pub struct Connection {
+    raw: rusqlite::Connection,
+    rendered: HashMap<&'static str, Arc<str>>,
+}
+
+/// What a connection is for; it decides how much cache it may keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Writer,
+    Reader,
+}
+
+impl Connection {
+    pub(super) fn open(path: &Path, role: Role, options: SqliteOptions) -> Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let raw = rusqlite::Connection::open_with_flags(path, flags).map_err(storage)?;
+        raw.busy_timeout(BUSY).map_err(storage)?;
+        raw.set_prepared_statement_cache_capacity(128);
+        rusqlite::vtab::array::load_module(&raw).map_err(storage)?;
+        let cache_kib = match role {
+            Role::Writer => 16 * 1024,
+            Role::Reader => 4 * 1024,
+        };
+        // FULL: a write that was answered survives a loss of power.
+        // secure_delete: deleted rows are overwritten, not only forgotten.
+        raw.execute_batch(&format!(
+            "pragma journal_mode = wal;
+             pragma synchronous = full;
+             pragma secure_delete = on;
+             pragma foreign_keys = on;
+             pragma temp_store = memory;
+             pragma wal_autocheckpoint = 2000;
+             pragma cache_size = -{cache_kib};"
+        ))
+        .map_err(storage)?;
+        if let Some(bytes) = options.max_bytes {
+            let page: i64 = raw.query_row("pragma page_size", [], |row| row.get(0)).map_err(storage)?;
+            raw.execute_batch(&format!("pragma max_page_count = {}", (bytes / page.unsigned_abs()).max(1)))
+                .map_err(storage)?;
+        }
+        if role == Role::Reader {
+            raw.execute_batch("pragma query_only = on").map_err(storage)?;
+        }
+        Ok(Self { raw, rendered: HashMap::new() })
+    }
+
+    /// Whether the current transaction is over, by its end or by a failure that
+    /// made `SQLite` roll it back.
+    pub(super) fn is_autocommit(&self) -> bool {
+        self.raw.is_autocommit()
+    }
+
+    /// Runs several statements without parameters or results.
+    pub(super) fn batch(&self, sql: &str) -> Result<()> {
+        self.raw.execute_batch(sql).map_err(storage)
+    }
+
+    pub(super) fn set_busy_timeout(&self, wait: Option<Duration>) -> Result<()> {
+        self.raw.busy_timeout(wait.unwrap_or(BUSY)).map_err(storage)
+    }
+
+    pub(in crate::db) fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64> {
+        let mut statement = self.prepare(sql)?;
+        bind(&mut statement, values)?;
+        Ok(statement.raw_execute().map_err(storage)? as u64)
+    }
+
+    pub(in crate::db) fn rows(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>> {
+        let mut statement = self.prepare(sql)?;
+        bind(&mut statement, values)?;
+        let columns = statement.column_count();
+        let mut rows = statement.raw_query();
+        let mut out = Vec::new();
+        while let Some(row) = rows.next().map_err(storage)? {
+            let mut cells = Vec::with_capacity(columns);
+            for column in 0..columns {
+                cells.push(cell(row.get_ref(column).map_err(storage)?)?);
+            }
+            out.push(Row(cells));
+        }
+        Ok(out)
+    }
+
+    fn prepare(&mut self, sql: &'static str) -> Result<rusqlite::CachedStatement<'_>> {
+        let rendered = self.rendered.entry(sql).or_insert_with(|| Dialect::Sqlite.render(sql).into());
+        self.raw.prepare_cached(rendered).map_err(storage)
+    }
+}
+
+fn bind(statement: &mut Statement<'_>, values: &[Value<'_>]) -> Result<()> {
+    for (index, value) in values.iter().enumerate() {
+        let value = match *value {
+            Value::Int(value) => ToSqlOutput::Owned(value.map_or(SqliteValue::Null, SqliteValue::Integer)),
+            Value::Text(value) => {
+                ToSqlOutput::Borrowed(value.map_or(ValueRef::Null, |text| ValueRef::Text(text.as_bytes())))
+            }
+            Value::Bytes(value) => ToSqlOutput::Borrowed(ValueRef::Blob(value)),
+            Value::Texts(list) => {
+                let list: Vec<SqliteValue> = list.iter().map(|text| SqliteValue::Text(text.clone())).collect();
+                statement.raw_bind_parameter(index + 1, Rc::new(list)).map_err(storage)?;
+                continue;
+            }
+            Value::Ints(list) => {
+                let list: Vec<SqliteValue> = list.iter().map(|value| SqliteValue::Integer(*value)).collect();
+                statement.raw_bind_parameter(index + 1, Rc::new(list)).map_err(storage)?;
+                continue;
+            }
+        };
+        statement.raw_bind_parameter(index + 1, value).map_err(storage)?;
+    }
+    Ok(())
+}
+
+fn cell(value: ValueRef<'_>) -> Result<Cell> {
+    Ok(match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(value) => Cell::Int(value),
+        ValueRef::Real(value) => Cell::Real(value),
+        ValueRef::Text(bytes) => Cell::Text(std::str::from_utf8(bytes).map_err(Error::internal)?.to_owned()),
+        ValueRef::Blob(bytes) => Cell::Bytes(bytes.to_owned()),
+    })
+}
+
+/// A failure of the file or the disk is [`Error::Unavailable`]; any other is ours.
+pub(super) fn storage(error: rusqlite::Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::PermissionDenied
+            | ErrorCode::OutOfMemory,
+        ) => Error::unavailable(error),
+        _ => Error::internal(error),
+    }
+}

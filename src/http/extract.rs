@@ -1,0 +1,198 @@
+//! Reading requests: who asks, the query string, the body.
+//!
+//! Clients send truth values and numbers as text, and bucket ids in two forms;
+//! all of that is taken here, so that handlers see typed values.
+
+use std::fmt;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{FromRef, FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
+
+use crate::app::App;
+use crate::auth::{self, Caller};
+use crate::clock::Micros;
+use crate::error::{Error, Result};
+use crate::id::BucketId;
+
+/// The caller, authenticated by the bearer token.
+pub struct Auth(pub Caller);
+
+impl<S> FromRequestParts<S> for Auth
+where
+    App: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let app = App::from_ref(state);
+        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        auth::ops::authenticate(&app, header).await.map(Self)
+    }
+}
+
+/// The query string. Parameters that an operation does not know are ignored.
+pub struct Params(Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        let Query(pairs) = Query::try_from_uri(&parts.uri)
+            .map_err(|_| Error::invalid("The query string can't be read; write it as name=value&name=value."))?;
+        Ok(Self(pairs))
+    }
+}
+
+impl Params {
+    /// A parameter that is there and not empty.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
+        (!value.trim().is_empty()).then_some(value)
+    }
+
+    /// A truth value; `false` where it is not there.
+    pub fn truth(&self, name: &str) -> Result<bool> {
+        match self.text(name) {
+            None => Ok(false),
+            Some(value) if value.eq_ignore_ascii_case("true") => Ok(true),
+            Some(value) if value.eq_ignore_ascii_case("false") => Ok(false),
+            Some(_) => Err(Error::invalid(format!("The parameter '{name}' is true or false."))),
+        }
+    }
+
+    /// A whole number not below `least`.
+    pub fn number(&self, name: &str, least: i64) -> Result<Option<i64>> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        match text.trim().parse() {
+            Ok(number) if number >= least => Ok(Some(number)),
+            _ => Err(Error::invalid(format!("The parameter '{name}' is a whole number, {least} or more."))),
+        }
+    }
+
+    /// A bucket id.
+    pub fn bucket(&self, name: &str) -> Result<Option<BucketId>> {
+        self.text(name).map(bucket_id).transpose()
+    }
+}
+
+/// Reads a bucket id as it stands in a path or a query string.
+pub(super) fn bucket_id(text: &str) -> Result<BucketId> {
+    whole_number(text.trim()).ok_or_else(|| Error::invalid("A bucket id is a whole number; see GET /api/buckets."))
+}
+
+/// An integer of any size; one that no bucket can have becomes 0, which is none's id.
+fn whole_number(text: &str) -> Option<BucketId> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    integer.then(|| BucketId::parse(text).unwrap_or(BucketId(0)))
+}
+
+/// For serde: a bucket id as a number or as text; nothing for `null` and "".
+pub(super) fn bucket_id_forms<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<BucketId>, D::Error> {
+    struct Forms;
+    impl Visitor<'_> for Forms {
+        type Value = Option<BucketId>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a bucket id: a whole number, or one as text")
+        }
+
+        fn visit_i64<E: serde::de::Error>(self, value: i64) -> std::result::Result<Self::Value, E> {
+            self.visit_str(&value.to_string())
+        }
+
+        fn visit_u64<E: serde::de::Error>(self, value: u64) -> std::result::Result<Self::Value, E> {
+            self.visit_str(&value.to_string())
+        }
+
+        fn visit_f64<E: serde::de::Error>(self, value: f64) -> std::result::Result<Self::Value, E> {
+            if value.fract() != 0.0 {
+                return Err(E::invalid_type(serde::de::Unexpected::Float(value), &self));
+            }
+            self.visit_str(&format!("{value:.0}"))
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<Self::Value, E> {
+            match text.trim() {
+                "" => Ok(None),
+                text => whole_number(text)
+                    .map(Some)
+                    .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+            }
+        }
+
+        fn visit_unit<E: serde::de::Error>(self) -> std::result::Result<Self::Value, E> {
+            Ok(None)
+        }
+    }
+    from.deserialize_any(Forms)
+}
+
+/// For serde: a time as RFC 3339 or as a date.
+pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Micros>, D::Error> {
+    let Some(text) = <Option<String> as serde::Deserialize>::deserialize(from)? else { return Ok(None) };
+    let time = Micros::parse(&text);
+    time.map(Some).ok_or_else(|| D::Error::custom("a time is written as 2026-07-26T10:00:00Z or as 2026-07-26"))
+}
+
+/// A JSON body of a known shape; fields that the shape does not have are ignored.
+pub struct Body<T>(pub T);
+
+impl<T, S> FromRequest<S> for Body<T>
+where
+    T: DeserializeOwned,
+    App: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        let app = App::from_ref(state);
+        if media_type(request.headers()).is_none_or(|kind| kind != "application/json" && !kind.ends_with("+json")) {
+            return Err(Error::UnsupportedMediaType(
+                "The body must be JSON; send it with the header 'Content-Type: application/json'.".to_owned(),
+            ));
+        }
+        let bytes = read_body(request, &app, app.config.max_body_bytes).await?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| Error::invalid(describe(&error)))
+    }
+}
+
+fn describe(error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Data => format!("The body is not what this operation takes: {error}."),
+        _ => format!("The body is not JSON: {error}."),
+    }
+}
+
+/// The `Content-Type` without its parameters, in lower case.
+pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
+/// The whole body, within a limit of size and the time limit of the settings.
+pub(super) async fn read_body(request: Request, app: &App, limit: usize) -> Result<Bytes> {
+    let too_large = || Error::TooLarge(format!("The body is larger than {limit} bytes; split the request."));
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > limit) {
+        return Err(too_large());
+    }
+    let wait = Duration::from_secs(app.config.request_timeout_seconds);
+    let body = axum::body::to_bytes(request.into_body(), limit);
+    match tokio::time::timeout(wait, body).await {
+        Err(_) => Err(Error::Timeout(format!("The body did not arrive within {} seconds.", wait.as_secs()))),
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) if is_over_limit(&error) => Err(too_large()),
+        Ok(Err(_)) => Err(Error::invalid("The body broke off; send the request again.")),
+    }
+}
+
+fn is_over_limit(error: &axum::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
+}

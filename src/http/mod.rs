@@ -1,0 +1,149 @@
+//! The REST API: every route on this page, each handler one call of an
+//! operation with the translation around it.
+
+mod buckets;
+mod docs;
+mod error;
+mod extract;
+mod health;
+mod memories;
+mod metrics;
+pub mod openapi;
+mod serve;
+mod transfer;
+mod trash;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{FromRef, MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{Any, CorsLayer};
+use tracing::Instrument;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::id;
+use metrics::Metrics;
+
+pub use serve::serve;
+
+/// What handlers share beside the [`App`].
+#[derive(Debug, Clone)]
+struct Web {
+    app: App,
+    metrics: Arc<Metrics>,
+    slots: Arc<tokio::sync::Semaphore>,
+    /// The description of the API, and the page made from it.
+    openapi: Arc<str>,
+    page: Arc<str>,
+}
+
+impl FromRef<Web> for App {
+    fn from_ref(web: &Web) -> Self {
+        web.app.clone()
+    }
+}
+
+/// Every operation that the description of the API has.
+fn described() -> OpenApiRouter<Web> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(memories::create, memories::list))
+        .routes(routes!(memories::create_v2, memories::list_v2))
+        .routes(routes!(memories::update))
+        .routes(routes!(memories::bulk_delete))
+        .routes(routes!(memories::delete_by_filter))
+        .routes(routes!(trash::restore))
+        .routes(routes!(memories::get, memories::delete_one))
+        .routes(routes!(buckets::list, buckets::create))
+        .routes(routes!(buckets::update, buckets::delete))
+        .routes(routes!(trash::list, trash::empty))
+        .routes(routes!(trash::purge))
+        .routes(routes!(trash::receipts))
+        .routes(routes!(trash::receipt))
+        .routes(routes!(transfer::export))
+        .routes(routes!(transfer::import))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+}
+
+/// The whole server as a service. `base_url` is where clients reach it.
+///
+/// # Errors
+/// [`Error::Internal`] where the description of the API can't be written.
+pub fn router(app: App, base_url: &str) -> Result<Router> {
+    let (router, description) = described().split_for_parts();
+    let description = openapi::finish(description, &app.config, base_url)?;
+    let web = Web {
+        metrics: Arc::new(Metrics::new()),
+        slots: Arc::new(tokio::sync::Semaphore::new(app.config.max_requests)),
+        openapi: serde_json::to_string_pretty(&description).map_err(Error::internal)?.into(),
+        page: docs::page(&description).into(),
+        app,
+    };
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([HeaderName::from_static("deletion-receipt"), HeaderName::from_static("deletion-erasure")])
+        .allow_private_network(true);
+    Ok(router
+        .route("/api/memories/", delete(memories::delete_none))
+        .route("/openapi.json", get(description_json))
+        .route("/docs", get(docs_page))
+        .fallback(error::no_route)
+        .method_not_allowed_fallback(error::no_method)
+        .layer(cors)
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            Error::internal("a handler panicked").into_response()
+        }))
+        .layer(axum::middleware::from_fn_with_state(web.clone(), observe))
+        .with_state(web))
+}
+
+async fn description_json(State(web): State<Web>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], web.openapi.to_string()).into_response()
+}
+
+async fn docs_page(State(web): State<Web>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    ];
+    (headers, web.page.to_string()).into_response()
+}
+
+/// Around every request: its id, its turn, its line in the log, its count.
+async fn observe(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
+    let id = id::new("req", web.app.clock.now()).unwrap_or_default();
+    let span = tracing::info_span!("request", id, %method, route);
+    let slot = web.slots.try_acquire();
+    web.metrics.in_flight.inc();
+    let mut response = match slot {
+        Ok(_) => next.run(request).instrument(span.clone()).await,
+        Err(_) => Error::Busy.into_response(),
+    };
+    web.metrics.in_flight.dec();
+    let status = response.status().as_u16();
+    let time = begun.elapsed();
+    web.metrics.answered(method.as_str(), &route, status, time);
+    tracing::debug!(parent: &span, status, micros = time.as_micros(), "answered");
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}

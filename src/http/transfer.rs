@@ -1,0 +1,230 @@
+//! Export and import over HTTP.
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::error::ErrorResponse;
+use super::extract::{Auth, Params, media_type, read_body};
+use crate::app::App;
+use crate::auth::Caller;
+use crate::bucket;
+use crate::error::{Error, Result};
+use crate::id::BucketId;
+use crate::memory::Memory;
+use crate::memory::transfer::{self, Cursor, Format};
+
+/// How many memories are read at a time.
+const PAGE: i64 = 1_000;
+
+/// Form of a file.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(dead_code, reason = "names the values in the description of the API; read as text")]
+pub enum FormatParam {
+    /// JSON.
+    Json,
+    /// CSV.
+    Csv,
+    /// Text.
+    Text,
+}
+
+/// Export memories
+///
+/// As a file: JSON with `buckets` and `memories`, CSV with a header, or text
+/// with a dash before each memory. What is in the trash is left out.
+#[utoipa::path(
+    get, path = "/api/export", operation_id = "ExportMemories", tag = "transfer",
+    params(
+        ("format" = Option<FormatParam>, Query, description = "json without it"),
+        ("bucketId" = Option<String>, Query, pattern = "^[0-9]+$", description = "Only this bucket"),
+    ),
+    responses((status = 200, description = "The file", content(
+        (String = "application/json"), (String = "text/csv"), (String = "text/plain"),
+    ))),
+)]
+pub(super) async fn export(State(app): State<App>, Auth(caller): Auth, params: Params) -> Result<Response> {
+    let format = params.text("format").map_or(Ok(Format::Json), Format::named)?;
+    let bucket = params.bucket("bucketId")?;
+    let (kind, name) = match format {
+        Format::Json => ("application/json", "json"),
+        Format::Csv => ("text/csv; charset=utf-8", "csv"),
+        Format::Text => ("text/plain; charset=utf-8", "txt"),
+    };
+    let head = head(&app, &caller, format, bucket).await?;
+    // The first page is read before the answer begins, so that a failure is still an error.
+    let first = transfer::export_page(&app, &caller, bucket, None, PAGE).await?;
+    let export = Export { app, caller, format, bucket, next: Some(first), head: Some(head), first: true };
+    let mut response = Response::new(Body::from_stream(futures_util::stream::try_unfold(export, Export::step)));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    let disposition = format!("attachment; filename=\"commonplace.{name}\"");
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_str(&disposition).map_err(Error::internal)?);
+    Ok(response)
+}
+
+async fn head(app: &App, caller: &Caller, format: Format, bucket: Option<BucketId>) -> Result<String> {
+    match format {
+        Format::Text => Ok(String::new()),
+        Format::Csv => Ok("id,text,bucket,source,createdAt,updatedAt\n".to_owned()),
+        Format::Json => {
+            let buckets = bucket::ops::list(app, caller).await?;
+            let wanted = buckets.into_iter().filter(|b| bucket.is_none_or(|id| id == b.id));
+            let list: Vec<_> =
+                wanted.map(|b| json!({"id": b.id.to_string(), "name": b.name, "description": b.description})).collect();
+            let now = app.clock.now().rfc3339();
+            let list = serde_json::to_string(&list).map_err(Error::internal)?;
+            Ok(format!("{{\"version\":1,\"exportedAt\":\"{now}\",\"buckets\":{list},\n\"memories\":["))
+        }
+    }
+}
+
+/// An export under way.
+struct Export {
+    app: App,
+    caller: Caller,
+    format: Format,
+    bucket: Option<BucketId>,
+    /// The page to write next and where the one after it begins.
+    next: Option<(Vec<Memory>, Option<Cursor>)>,
+    head: Option<String>,
+    first: bool,
+}
+
+impl Export {
+    async fn step(mut self) -> Result<Option<(Bytes, Self)>> {
+        let Some((memories, cursor)) = self.next.take() else { return Ok(None) };
+        let mut out = self.head.take().unwrap_or_default();
+        match self.format {
+            Format::Json => self.write_json(&mut out, &memories)?,
+            Format::Csv => write_csv(&mut out, &memories)?,
+            Format::Text => memories.iter().for_each(|memory| transfer::write_text(&mut out, memory)),
+        }
+        match cursor {
+            Some(cursor) => {
+                let page = transfer::export_page(&self.app, &self.caller, self.bucket, Some(cursor), PAGE).await?;
+                self.next = Some(page);
+            }
+            None if self.format == Format::Json => out.push_str("\n]}\n"),
+            None => {}
+        }
+        Ok(Some((Bytes::from(out), self)))
+    }
+
+    fn write_json(&mut self, out: &mut String, memories: &[Memory]) -> Result<()> {
+        for memory in memories {
+            out.push_str(if std::mem::take(&mut self.first) { "\n" } else { ",\n" });
+            let object = json!({
+                "id": memory.id,
+                "text": memory.text,
+                "bucket": memory.bucket_name,
+                "bucketId": memory.bucket_id.0,
+                "source": memory.source,
+                "version": memory.version,
+                "createdAt": memory.created_at.rfc3339(),
+                "updatedAt": memory.updated_at.rfc3339(),
+            });
+            out.push_str(&serde_json::to_string(&object).map_err(Error::internal)?);
+        }
+        Ok(())
+    }
+}
+
+fn write_csv(out: &mut String, memories: &[Memory]) -> Result<()> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for memory in memories {
+        let created_at = memory.created_at.rfc3339();
+        let updated_at = memory.updated_at.rfc3339();
+        let source = memory.source.as_deref().unwrap_or_default();
+        let row = [&memory.id, &memory.text, &memory.bucket_name, source, &created_at, &updated_at];
+        writer.write_record(row).map_err(Error::internal)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| Error::internal(error.to_string()))?;
+    out.push_str(std::str::from_utf8(&bytes).map_err(Error::internal)?);
+    Ok(())
+}
+
+/// What an import did.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ImportResponse {
+    /// Memories stored.
+    created: usize,
+    /// Memories that their bucket had already.
+    duplicates: usize,
+    /// How many were refused.
+    failed: usize,
+    /// Why: the first 100 of those refused.
+    failures: Vec<ImportFailure>,
+}
+
+/// A memory that was refused.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ImportFailure {
+    /// Its place in the file, from 1.
+    position: usize,
+    /// What is wrong with it.
+    error: String,
+}
+
+/// Import memories
+///
+/// Takes what the export gives, and lists of texts from elsewhere. Memories that
+/// are there already are left as they are, so a repeated import changes nothing.
+#[utoipa::path(
+    post, path = "/api/import", operation_id = "ImportMemories", tag = "transfer",
+    params(
+        ("format" = Option<FormatParam>, Query, description = "Without it the Content-Type decides"),
+        ("bucketId" = Option<String>, Query, pattern = "^[0-9]+$",
+            description = "Put everything there, whatever the file says"),
+    ),
+    request_body(content(
+        (String = "application/json"), (String = "text/csv"), (String = "text/plain"),
+    )),
+    responses(
+        (status = 200, description = "Read and stored", body = ImportResponse),
+        (status = 404, description = "No such bucket", body = ErrorResponse),
+    ),
+)]
+pub(super) async fn import(
+    State(app): State<App>,
+    Auth(caller): Auth,
+    params: Params,
+    request: Request,
+) -> Result<Json<ImportResponse>> {
+    let format = match params.text("format") {
+        Some(name) => Format::named(name)?,
+        None => match media_type(request.headers()).as_deref() {
+            Some("application/json") => Format::Json,
+            Some("text/csv") => Format::Csv,
+            Some("text/plain") => Format::Text,
+            _ => {
+                return Err(Error::UnsupportedMediaType(
+                    "Say what the file is: format=json, csv or text, or a Content-Type of application/json, \
+                     text/csv or text/plain."
+                        .to_owned(),
+                ));
+            }
+        },
+    };
+    let bucket = params.bucket("bucketId")?;
+    let limit = app.config.max_import_bytes;
+    let body = read_body(request, &app, limit).await?;
+    let items =
+        tokio::task::spawn_blocking(move || transfer::parse(format, &body)).await.map_err(Error::internal)??;
+    let imported = transfer::import(&app, &caller, items, bucket).await?;
+    let failures = imported.failed.iter().take(100);
+    Ok(Json(ImportResponse {
+        created: imported.created,
+        duplicates: imported.duplicates,
+        failed: imported.failed.len(),
+        failures: failures
+            .map(|(position, error)| ImportFailure { position: *position, error: error.clone() })
+            .collect(),
+    }))
+}

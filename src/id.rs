@@ -1,0 +1,98 @@
+//! Identifiers, and the only source of randomness (the operating system's).
+
+use std::fmt;
+
+use crate::clock::Micros;
+use crate::error::{Error, Result};
+
+/// `N` bytes from the operating system's generator.
+///
+/// # Errors
+/// [`Error::Internal`] where the system has none to give.
+pub fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|e| Error::internal(e.to_string()))?;
+    Ok(bytes)
+}
+
+/// An id of the form `prefix_` and 32 hexadecimal digits of a `UUIDv7`, so that
+/// ids sort by the time they were made.
+///
+/// # Errors
+/// As [`random`].
+pub fn new(prefix: &str, now: Micros) -> Result<String> {
+    let millis = u64::try_from(now.0 / 1000).unwrap_or(0);
+    let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &random()?).into_uuid();
+    Ok(format!("{prefix}_{}", uuid.simple()))
+}
+
+/// The account that owns a row. Every query on owned rows takes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccountId(pub i64);
+
+/// How many bits of a document number count within its account.
+const DOC_BITS: u32 = 36;
+
+impl AccountId {
+    /// The number of the account's `seq`-th row in the full-text index, where
+    /// each account has a range of its own.
+    #[must_use]
+    pub fn doc(self, seq: i64) -> i64 {
+        (self.0 << DOC_BITS) | seq
+    }
+
+    /// The lowest and the highest document number of this account.
+    #[must_use]
+    pub fn doc_range(self) -> (i64, i64) {
+        (self.doc(0), self.doc((1 << DOC_BITS) - 1))
+    }
+}
+
+/// A bucket's id: a positive integer below 2^53, because the wire has it both
+/// as a JSON number and as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BucketId(pub i64);
+
+impl BucketId {
+    /// The largest id, the largest integer that every JSON reader keeps exact.
+    pub const MAX: i64 = (1 << 53) - 1;
+
+    /// A random id.
+    ///
+    /// # Errors
+    /// As [`random`].
+    pub fn random() -> Result<Self> {
+        Ok(Self((i64::from_be_bytes(random()?) & Self::MAX).max(1)))
+    }
+
+    /// Reads the decimal form; `None` for anything that no bucket can have.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let id: i64 = text.trim().parse().ok()?;
+        (1..=Self::MAX).contains(&id).then_some(Self(id))
+    }
+}
+
+impl fmt::Display for BucketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AccountId, BucketId};
+
+    #[test]
+    fn doc_ranges_of_accounts_do_not_touch() {
+        assert!(AccountId(1).doc_range().1 < AccountId(2).doc_range().0);
+    }
+
+    #[test]
+    fn bucket_ids_stay_within_what_json_keeps() {
+        assert_eq!(BucketId::parse(" 12 "), Some(BucketId(12)));
+        for bad in ["0", "-1", "9007199254740992", "1.0", "", "x", "99999999999999999999"] {
+            assert_eq!(BucketId::parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! commonplace: one long-term memory that a person owns and every AI tool can
+//! share. See docs/ARCHITECTURE.md for how the modules fit together.
+
+pub mod app;
+pub mod auth;
+pub mod bucket;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod error;
+pub mod failpoint;
+pub mod http;
+pub mod id;
+pub mod memory;
+pub mod receipt;
+pub mod search;
+
+pub use error::Error;

@@ -1,0 +1,279 @@
+//! Deletion: the one way in which memories go, whoever asks.
+//!
+//! What it promises, and what each promise rests on:
+//!
+//! * **atomic**: one transaction, [`remove`], does all of it;
+//! * **exact**: ids are counted once each, inside that transaction, while no
+//!   other change of the account can run ([`auth::advance`]); of requests that
+//!   name the same id exactly one finds it;
+//! * **complete**: the row leaves `memory` and the full-text index in that same
+//!   transaction, and no reader but [`super::trash`] looks at where it goes;
+//! * **isolated**: every statement is bound to the caller's account, so another
+//!   account's id is as unknown as one that never was;
+//! * **provable**: each request leaves a receipt, and a purge is answered after
+//!   its bytes are gone ([`receipt::ops::finish_erasure`]).
+
+use std::collections::{BTreeMap, HashSet};
+
+use futures_util::FutureExt;
+use sha2::{Digest, Sha256};
+
+use super::rows;
+use crate::app::App;
+use crate::auth::{self, Caller, Scope};
+use crate::bucket;
+use crate::clock::Micros;
+use crate::db::{Erasure, Tx};
+use crate::error::{Error, Result};
+use crate::id::BucketId;
+use crate::receipt::{self, Draft, Operation};
+use crate::search::{self, Terms};
+
+/// How a request wants its memories deleted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Mode {
+    /// Beyond recovery, instead of to the trash.
+    pub purge: bool,
+    /// Only say what would be deleted.
+    pub dry_run: bool,
+}
+
+/// What a request deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// The ids that were deleted, in order.
+    pub ids: Vec<String>,
+    /// How many of the distinct ids asked for could not be deleted.
+    pub failed: usize,
+    /// The receipt's id; none for a dry run.
+    pub receipt: Option<String>,
+    /// Whether the memories are past recovery.
+    pub purged: bool,
+    /// Whether the storage still has to erase what was purged.
+    pub erasure_pending: bool,
+}
+
+/// Deletes memories by their ids, each counted once however often it is named.
+/// An id that is unknown, malformed, already deleted or another account's counts
+/// as failed, without a difference. Repeating the request changes nothing.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `write`, [`Error::Invalid`] for more
+/// ids than the limit. Then, and on every other error, nothing is deleted.
+pub async fn by_ids(app: &App, caller: &Caller, operation: Operation, ids: Vec<String>, mode: Mode) -> Result<Deleted> {
+    caller.require(Scope::Write)?;
+    check_count(app, ids.len())?;
+    let distinct: Vec<String> = ids.into_iter().collect::<HashSet<_>>().into_iter().collect();
+    if mode.dry_run {
+        let args = (caller.account, distinct);
+        let found = app.db.read(args, |tx, (account, ids)| {
+            async move { Ok((rows::locate(tx, *account, ids).await?, ids.len())) }.boxed()
+        });
+        let (found, asked) = found.await?;
+        return Ok(Deleted::preview(found.into_iter().map(|(id, _)| id).collect(), asked));
+    }
+    let draft = Draft::new(app, caller, operation, mode.purge || app.config.trash_days == 0)?;
+    let deleted = app.db.write((draft, distinct), |tx, (draft, ids)| {
+        async move {
+            auth::advance(tx, draft.account, 1).await?;
+            remove(tx, draft, ids).await
+        }
+        .boxed()
+    });
+    finish(app, deleted.await?).await
+}
+
+/// Refuses a list of ids that is over the limit.
+pub(super) fn check_count(app: &App, count: usize) -> Result<()> {
+    let most = app.config.max_bulk_ids;
+    if count > most {
+        return Err(Error::invalid(format!(
+            "'memoryIds' has {count} ids; at most {most} are taken in one request. Nothing was changed."
+        )));
+    }
+    Ok(())
+}
+
+/// Deletes those of these ids that are memories, and writes the receipt. The
+/// account must be locked by [`auth::advance`], the ids must be distinct.
+pub(crate) async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String]) -> Result<Deleted> {
+    let account = draft.account;
+    let found = rows::locate(tx, account, ids).await?;
+    let mut in_bucket: BTreeMap<BucketId, i64> = BTreeMap::new();
+    for (_, bucket) in &found {
+        *in_bucket.entry(*bucket).or_default() += 1;
+    }
+    let gone: Vec<String> = found.into_iter().map(|(id, _)| id).collect();
+    let failed = ids.len() - gone.len();
+    if !gone.is_empty() {
+        search::unindex(tx, account, &gone).await?;
+        crate::failpoint::reach("delete:unindexed");
+        if draft.purge {
+            rows::delete_versions(tx, account, &gone).await?;
+        } else {
+            let copied = rows::copy_to_trash(tx, account, &gone, &draft.id, draft.now, draft.purge_at).await?;
+            expect(copied, gone.len())?;
+        }
+        crate::failpoint::reach("delete:copied");
+        expect(rows::delete(tx, account, &gone).await?, gone.len())?;
+        crate::failpoint::reach("delete:rows-gone");
+        for (bucket, count) in in_bucket {
+            bucket::rows::count(tx, account, bucket, -count).await?;
+        }
+    }
+    receipt::rows::insert(tx, draft, &gone, i64::try_from(failed).unwrap_or(i64::MAX)).await?;
+    crate::failpoint::reach("delete:receipt");
+    Ok(Deleted {
+        erasure_pending: draft.purge && !gone.is_empty(),
+        ids: gone,
+        failed,
+        receipt: Some(draft.id.clone()),
+        purged: draft.purge,
+    })
+}
+
+/// A count that differs from the rows just found means that the promise of
+/// exactness is broken, so the transaction must not stand.
+pub(super) fn expect(changed: u64, wanted: usize) -> Result<()> {
+    if changed == wanted as u64 {
+        return Ok(());
+    }
+    Err(Error::internal(format!("{changed} rows changed where {wanted} were found")))
+}
+
+/// Erases what a committed purge left in the storage, before it is answered.
+pub(crate) async fn finish(app: &App, mut deleted: Deleted) -> Result<Deleted> {
+    crate::failpoint::reach("delete:committed");
+    if deleted.erasure_pending {
+        deleted.erasure_pending = match receipt::ops::finish_erasure(app).await {
+            Ok(erasure) => erasure == Erasure::Blocked,
+            Err(error) => {
+                // The deletion stands; the receipt says that it is not erased yet, and housekeeping goes on.
+                tracing::error!(error = ?error, "erasing after a purge failed");
+                true
+            }
+        };
+    }
+    Ok(deleted)
+}
+
+impl Deleted {
+    fn preview(ids: Vec<String>, asked: usize) -> Self {
+        Self { failed: asked - ids.len(), ids, receipt: None, purged: false, erasure_pending: false }
+    }
+}
+
+/// Which memories to delete: those that meet every condition.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// In this bucket.
+    pub bucket: Option<BucketId>,
+    /// Stored by this tool.
+    pub source: Option<String>,
+    /// Created at or after.
+    pub after: Option<Micros>,
+    /// Created before.
+    pub before: Option<Micros>,
+    /// Having every word of this.
+    pub query: Option<String>,
+    /// All of them; without it some condition is needed.
+    pub all: bool,
+}
+
+/// What a filter matches, and the word that confirms it.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// The matching ids, in order.
+    pub ids: Vec<String>,
+    /// Stands for exactly these ids, of this account.
+    pub confirmation: String,
+}
+
+/// Finds what [`by_filter`] would delete.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `write`, [`Error::Invalid`] for a
+/// filter without a condition.
+pub async fn preview_filter(app: &App, caller: &Caller, filter: Filter) -> Result<Preview> {
+    caller.require(Scope::Write)?;
+    check_filter(&filter)?;
+    let args = (caller.clone(), filter);
+    app.db
+        .read(args, |tx, (caller, filter)| {
+            async move {
+                let ids = matching(tx, caller, filter).await?;
+                Ok(Preview { confirmation: confirmation(caller, &ids), ids })
+            }
+            .boxed()
+        })
+        .await
+}
+
+/// Deletes what a filter matches, where that is still what was confirmed.
+///
+/// # Errors
+/// As [`preview_filter`]; [`Error::Conflict`] where the filter matches other
+/// memories by now, and nothing is deleted.
+pub async fn by_filter(app: &App, caller: &Caller, filter: Filter, confirmed: String, purge: bool) -> Result<Deleted> {
+    caller.require(Scope::Write)?;
+    check_filter(&filter)?;
+    let draft = Draft::new(app, caller, Operation::DeleteByFilter, purge || app.config.trash_days == 0)?;
+    let args = (draft, caller.clone(), filter, confirmed);
+    let deleted = app.db.write(args, |tx, (draft, caller, filter, confirmed)| {
+        async move {
+            auth::advance(tx, draft.account, 1).await?;
+            let ids = matching(tx, caller, filter).await?;
+            if confirmation(caller, &ids) != *confirmed {
+                return Err(Error::Conflict(
+                    "The filter does not match what was confirmed; nothing was deleted. \
+                     Ask again with dryRun and send the new confirmationToken."
+                        .to_owned(),
+                ));
+            }
+            remove(tx, draft, &ids).await
+        }
+        .boxed()
+    });
+    finish(app, deleted.await?).await
+}
+
+fn check_filter(filter: &Filter) -> Result<()> {
+    let Filter { bucket, source, after, before, query, all } = filter;
+    let any = bucket.is_some() || source.is_some() || after.is_some() || before.is_some() || query.is_some();
+    if any == *all {
+        return Err(Error::invalid(
+            "Give at least one of bucketId, source, before, after and query, or else 'all': true for every memory.",
+        ));
+    }
+    if query.as_deref().is_some_and(|query| Terms::of(query).is_none()) {
+        return Err(Error::invalid("The field 'query' has no word in it."));
+    }
+    Ok(())
+}
+
+async fn matching(tx: &mut Tx, caller: &Caller, filter: &Filter) -> Result<Vec<String>> {
+    let conditions = rows::Conditions {
+        bucket: filter.bucket,
+        source: filter.source.as_deref(),
+        after: filter.after,
+        before: filter.before,
+    };
+    let mut ids = rows::ids_where(tx, caller.account, &conditions).await?;
+    if let Some(terms) = filter.query.as_deref().and_then(Terms::of) {
+        let with_words: HashSet<String> = search::matching_all(tx, caller.account, &terms).await?.into_iter().collect();
+        ids.retain(|id| with_words.contains(id));
+    }
+    Ok(ids)
+}
+
+/// A digest of the account and the ids. Whoever can make one knows the ids, so
+/// it needs no secret; it only keeps a deletion to what its caller has seen.
+fn confirmation(caller: &Caller, ids: &[String]) -> String {
+    let mut digest = Sha256::new();
+    digest.update(caller.account.0.to_be_bytes());
+    for id in ids {
+        digest.update(id);
+        digest.update(b"\n");
+    }
+    hex::encode(digest.finalize())
+}

@@ -1,0 +1,99 @@
+//! Memories: short facts in buckets. This is where they are created, found,
+//! changed ([`ops`]), deleted ([`delete`]), kept in the trash ([`trash`]) and
+//! moved in and out of the server ([`transfer`]).
+//!
+//! A deleted memory leaves the table `memory` and its full-text index in the
+//! transaction that deletes it. What is in the trash is in another table that
+//! only [`trash`] reads, so no query can forget to leave it out.
+
+pub mod delete;
+mod fingerprint;
+pub mod ops;
+pub(crate) mod rows;
+pub mod transfer;
+pub mod trash;
+
+use crate::clock::Micros;
+use crate::error::{Error, Result};
+use crate::id::BucketId;
+
+/// A memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memory {
+    /// Its id.
+    pub id: String,
+    /// The bucket it is in.
+    pub bucket_id: BucketId,
+    /// That bucket's name.
+    pub bucket_name: String,
+    /// What is remembered.
+    pub text: String,
+    /// Which tool stored it, if it said so.
+    pub source: Option<String>,
+    /// `text`; later `image` too.
+    pub content_type: String,
+    /// 1, and one more for each change of text or bucket.
+    pub version: i64,
+    /// When it was stored.
+    pub created_at: Micros,
+    /// When it was last changed.
+    pub updated_at: Micros,
+}
+
+/// What a memory was before a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// Its number.
+    pub version: i64,
+    /// The text it had.
+    pub text: String,
+    /// The bucket it was in.
+    pub bucket_id: BucketId,
+    /// When it became so.
+    pub created_at: Micros,
+}
+
+/// A text that keeps the rules: not empty, no NUL, not over the limit.
+#[derive(Debug, Clone)]
+pub struct MemoryText(String);
+
+impl MemoryText {
+    /// Checks a text, which is kept as it is.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], naming the rule.
+    pub fn new(text: String, max_chars: usize) -> Result<Self> {
+        if text.trim().is_empty() {
+            return Err(Error::invalid("The field 'text' is empty; send the fact to be remembered."));
+        }
+        if text.contains('\0') {
+            return Err(Error::invalid("The field 'text' has a NUL character; remove it."));
+        }
+        // A character has at most four bytes, so most texts need no counting.
+        if text.len() > max_chars && text.chars().count() > max_chars {
+            return Err(Error::invalid(format!(
+                "The field 'text' is longer than {max_chars} characters; split it into several memories."
+            )));
+        }
+        Ok(Self(text))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Checks the name of the tool that a memory comes from.
+///
+/// # Errors
+/// [`Error::Invalid`] where it is over 200 characters or has control characters.
+pub fn check_source(source: Option<String>) -> Result<Option<String>> {
+    match source {
+        Some(source) if source.chars().count() > 200 || source.chars().any(char::is_control) => {
+            Err(Error::invalid("The field 'source' has at most 200 characters, none of them a control character."))
+        }
+        source => Ok(source),
+    }
+}

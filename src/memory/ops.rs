@@ -1,0 +1,277 @@
+//! Creating, finding and changing memories.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use futures_util::FutureExt;
+
+use super::fingerprint::{essence, fingerprint};
+use super::{Memory, MemoryText, Version, rows};
+use crate::app::App;
+use crate::auth::{self, Caller, Scope};
+use crate::bucket::{self, Bucket, BucketRef};
+use crate::clock::Micros;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::id::{self, AccountId, BucketId};
+use crate::search::{self, Terms};
+
+/// Most memories that one move takes.
+pub const MOVE_MAX: usize = 100;
+
+/// A memory to be stored.
+#[derive(Debug, Clone)]
+pub struct NewMemory {
+    /// What is to be remembered.
+    pub text: MemoryText,
+    /// Where; General without it.
+    pub bucket: Option<BucketRef>,
+    /// Which tool it comes from.
+    pub source: Option<String>,
+    /// When it was first stored, where that was elsewhere.
+    pub created_at: Option<Micros>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone)]
+pub struct Created {
+    /// Its id, or that of the memory that says the same.
+    pub id: String,
+    /// Whether the bucket had it already, and nothing was changed.
+    pub duplicate: bool,
+}
+
+/// Stores a memory, unless its bucket has one that says the same.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `write`, [`Error::NotFound`] for the bucket.
+pub async fn create(app: &App, caller: &Caller, new: NewMemory) -> Result<Created> {
+    caller.require(Scope::Write)?;
+    let args = (caller.account, new, app.clock.now());
+    app.db.write(args, |tx, (account, new, now)| create_in(tx, *account, new, *now).boxed()).await
+}
+
+/// [`create`] in a transaction.
+pub(super) async fn create_in(tx: &mut Tx, account: AccountId, new: &NewMemory, now: Micros) -> Result<Created> {
+    let seq = auth::advance(tx, account, 1).await?;
+    let bucket = bucket::rows::find(tx, account, new.bucket.as_ref()).await?.ok_or_else(no_bucket)?;
+    let fingerprint = fingerprint(new.text.as_str());
+    let same = rows::with_fingerprint(tx, account, bucket.id, fingerprint).await?;
+    if let Some((id, _)) = same.into_iter().find(|(_, text)| essence(text) == essence(new.text.as_str())) {
+        return Ok(Created { id, duplicate: true });
+    }
+    let id = id::new("mem", now)?;
+    let row = rows::New {
+        doc: account.doc(seq),
+        id: &id,
+        bucket: bucket.id,
+        text: new.text.as_str(),
+        fingerprint,
+        source: new.source.as_deref(),
+        created_at: new.created_at.unwrap_or(now),
+    };
+    rows::insert(tx, account, &row).await?;
+    search::index(tx, account, std::slice::from_ref(&id)).await?;
+    bucket::rows::count(tx, account, bucket.id, 1).await?;
+    Ok(Created { id, duplicate: false })
+}
+
+fn no_bucket() -> Error {
+    Error::not_found("There is no such bucket; see GET /api/buckets, or leave it out for General.")
+}
+
+/// What to find.
+#[derive(Debug, Clone, Default)]
+pub struct Find {
+    /// Words to look for; without them the newest are found.
+    pub query: Option<String>,
+    /// In this bucket only. One that does not exist holds nothing.
+    pub bucket: Option<BucketId>,
+    /// `text` or `image` only.
+    pub content_type: Option<String>,
+    /// How many of the first to leave out.
+    pub skip: i64,
+    /// At most how many.
+    pub limit: i64,
+    /// Whether the list of buckets is wanted too.
+    pub with_buckets: bool,
+}
+
+/// A memory found.
+#[derive(Debug, Clone)]
+pub struct Hit {
+    /// The memory.
+    pub memory: Memory,
+    /// How well it fits the query, 1 for the best; none without a query.
+    pub score: Option<f64>,
+}
+
+/// Finds memories: with a query the best first, else the newest first. With
+/// them, where wanted, the buckets, as of the same moment.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `read`.
+pub async fn find(app: &App, caller: &Caller, find: Find) -> Result<(Vec<Hit>, Vec<Bucket>)> {
+    caller.require(Scope::Read)?;
+    let args = (caller.account, find);
+    app.db
+        .read(args, |tx, (account, find)| {
+            async move {
+                let hits = find_in(tx, *account, find).await?;
+                let buckets = if find.with_buckets { bucket::rows::list(tx, *account).await? } else { Vec::new() };
+                Ok((hits, buckets))
+            }
+            .boxed()
+        })
+        .await
+}
+
+async fn find_in(tx: &mut Tx, account: AccountId, find: &Find) -> Result<Vec<Hit>> {
+    let content_type = find.content_type.as_deref();
+    let Some(query) = &find.query else {
+        let newest = rows::newest(tx, account, find.bucket, content_type, find.skip, find.limit).await?;
+        return Ok(newest.into_iter().map(|memory| Hit { memory, score: None }).collect());
+    };
+    let Some(terms) = Terms::of(query) else { return Ok(Vec::new()) };
+    let best = search::candidates(tx, account, &terms, find.bucket, content_type, find.skip, find.limit).await?;
+    let ids: Vec<String> = best.iter().map(|(id, _)| id.clone()).collect();
+    let mut memories: HashMap<String, Memory> =
+        rows::by_ids(tx, account, &ids).await?.into_iter().map(|m| (m.id.clone(), m)).collect();
+    let top = best.first().map_or(1.0, |(_, score)| *score);
+    let hit = |(id, score): (String, f64)| {
+        let score = if top > 0.0 { score / top } else { 0.0 };
+        memories.remove(&id).map(|memory| Hit { memory, score: Some(score) })
+    };
+    Ok(best.into_iter().filter_map(hit).collect())
+}
+
+/// One memory with what it was before, oldest version first.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `read`, [`Error::NotFound`].
+pub async fn get(app: &App, caller: &Caller, id: &str) -> Result<(Memory, Vec<Version>)> {
+    caller.require(Scope::Read)?;
+    let args = (caller.account, vec![id.to_owned()]);
+    app.db
+        .read(args, |tx, (account, ids)| {
+            async move {
+                let memory = rows::by_ids(tx, *account, ids).await?.pop().ok_or_else(no_memory)?;
+                let versions = rows::versions(tx, *account, &memory.id).await?;
+                Ok((memory, versions))
+            }
+            .boxed()
+        })
+        .await
+}
+
+/// The refusal of an id that is no memory of the caller's.
+#[must_use]
+pub fn no_memory() -> Error {
+    Error::not_found("There is no memory with that id.")
+}
+
+/// Changes the text of a memory, its bucket, or both. Its version afterwards,
+/// which is one higher if anything changed.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `write`, [`Error::NotFound`] for the
+/// bucket, [`Error::RejectedIds`] for the memory.
+pub async fn update(
+    app: &App,
+    caller: &Caller,
+    id: String,
+    text: Option<MemoryText>,
+    bucket: Option<BucketRef>,
+) -> Result<i64> {
+    caller.require(Scope::Write)?;
+    let args = (caller.account, vec![id], text, bucket, app.clock.now());
+    app.db
+        .write(args, |tx, (account, ids, text, bucket, now)| {
+            async move {
+                auth::advance(tx, *account, 1).await?;
+                let memory = rows::by_ids(tx, *account, ids).await?.pop();
+                let memory = memory.ok_or_else(|| Error::RejectedIds(ids.clone()))?;
+                let target = match bucket {
+                    Some(wanted) => bucket::rows::find(tx, *account, Some(wanted)).await?.ok_or_else(no_bucket)?.id,
+                    None => memory.bucket_id,
+                };
+                let text = text.as_ref().filter(|text| text.as_str() != memory.text);
+                if text.is_none() && target == memory.bucket_id {
+                    return Ok(memory.version);
+                }
+                rows::keep_versions(tx, *account, ids).await?;
+                if let Some(text) = text {
+                    search::unindex(tx, *account, ids).await?;
+                    rows::set_text(tx, *account, &memory.id, text, fingerprint(text.as_str())).await?;
+                    search::index(tx, *account, ids).await?;
+                }
+                if target != memory.bucket_id {
+                    rows::set_bucket(tx, *account, ids, target).await?;
+                    bucket::rows::count(tx, *account, memory.bucket_id, -1).await?;
+                    bucket::rows::count(tx, *account, target, 1).await?;
+                }
+                rows::next_version(tx, *account, ids, *now).await?;
+                Ok(memory.version + 1)
+            }
+            .boxed()
+        })
+        .await
+}
+
+/// Moves memories, all of them or none. Their ids, each once, in order of the request.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `write`, [`Error::NotFound`] for the
+/// bucket, [`Error::RejectedIds`] with those that are no memories of the caller's.
+pub async fn move_to(app: &App, caller: &Caller, ids: Vec<String>, bucket: BucketRef) -> Result<Vec<String>> {
+    caller.require(Scope::Write)?;
+    let mut seen = HashSet::new();
+    let ids: Vec<String> = ids.into_iter().filter(|id| seen.insert(id.clone())).collect();
+    let args = (caller.account, ids, bucket, app.clock.now());
+    app.db
+        .write(args, |tx, (account, ids, bucket, now)| {
+            async move {
+                auth::advance(tx, *account, 1).await?;
+                let target = bucket::rows::find(tx, *account, Some(bucket)).await?.ok_or_else(no_bucket)?;
+                let found: HashSet<String> =
+                    rows::locate(tx, *account, ids).await?.into_iter().map(|(id, _)| id).collect();
+                let rejected: Vec<String> = ids.iter().filter(|id| !found.contains(*id)).cloned().collect();
+                if !rejected.is_empty() {
+                    return Err(Error::RejectedIds(rejected));
+                }
+                move_in(tx, *account, ids, target.id, *now).await?;
+                Ok(ids.clone())
+            }
+            .boxed()
+        })
+        .await
+}
+
+/// Moves memories that exist. Those that are there already keep their version.
+/// The account must be locked by [`auth::advance`].
+pub(crate) async fn move_in(
+    tx: &mut Tx,
+    account: AccountId,
+    ids: &[String],
+    target: BucketId,
+    now: Micros,
+) -> Result<()> {
+    let mut left: BTreeMap<BucketId, i64> = BTreeMap::new();
+    let mut moving = Vec::new();
+    for (id, bucket) in rows::locate(tx, account, ids).await? {
+        if bucket != target {
+            *left.entry(bucket).or_default() += 1;
+            moving.push(id);
+        }
+    }
+    if moving.is_empty() {
+        return Ok(());
+    }
+    rows::keep_versions(tx, account, &moving).await?;
+    rows::set_bucket(tx, account, &moving, target).await?;
+    rows::next_version(tx, account, &moving, now).await?;
+    for (bucket, count) in left {
+        bucket::rows::count(tx, account, bucket, -count).await?;
+        bucket::rows::count(tx, account, target, count).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,318 @@
+//! Rows of memories, their versions, and the trash.
+
+use super::{Memory, MemoryText, Version};
+use crate::clock::Micros;
+use crate::db::{Row, Tx, Value};
+use crate::error::Result;
+use crate::id::{AccountId, BucketId};
+
+/// A memory to be added.
+pub(super) struct New<'a> {
+    pub doc: i64,
+    pub id: &'a str,
+    pub bucket: BucketId,
+    pub text: &'a str,
+    pub fingerprint: i64,
+    pub source: Option<&'a str>,
+    pub created_at: Micros,
+}
+
+pub(super) async fn insert(tx: &mut Tx, account: AccountId, new: &New<'_>) -> Result<()> {
+    let sql = "insert into memory (doc, account_id, id, bucket_id, text, fingerprint, source, created_at, updated_at) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $8)";
+    let values = [
+        new.doc.into(),
+        account.0.into(),
+        new.id.into(),
+        new.bucket.0.into(),
+        new.text.into(),
+        new.fingerprint.into(),
+        new.source.into(),
+        new.created_at.0.into(),
+    ];
+    tx.execute(sql, &values).await.map(drop)
+}
+
+/// Ids and texts of the memories in a bucket that share a fingerprint, oldest first.
+pub(super) async fn with_fingerprint(
+    tx: &mut Tx,
+    account: AccountId,
+    bucket: BucketId,
+    fingerprint: i64,
+) -> Result<Vec<(String, String)>> {
+    let sql = "select id, text from memory where account_id = $1 and fingerprint = $2 and bucket_id = $3 order by doc";
+    let rows = tx.rows(sql, &[account.0.into(), fingerprint.into(), bucket.0.into()]).await?;
+    rows.into_iter().map(|mut row| Ok((row.text(0)?, row.text(1)?))).collect()
+}
+
+fn memory(mut row: Row) -> Result<Memory> {
+    Ok(Memory {
+        id: row.text(0)?,
+        bucket_id: BucketId(row.int(1)?),
+        bucket_name: row.text(2)?,
+        text: row.text(3)?,
+        source: row.text_or_null(4)?,
+        content_type: row.text(5)?,
+        version: row.int(6)?,
+        created_at: Micros(row.int(7)?),
+        updated_at: Micros(row.int(8)?),
+    })
+}
+
+/// The newest memories.
+pub(super) async fn newest(
+    tx: &mut Tx,
+    account: AccountId,
+    bucket: Option<BucketId>,
+    content_type: Option<&str>,
+    skip: i64,
+    limit: i64,
+) -> Result<Vec<Memory>> {
+    let values =
+        [account.0.into(), content_type.into(), skip.into(), limit.into(), Value::Int(bucket.map(|bucket| bucket.0))];
+    // Two statements, because one with "bucket or any" can use neither index.
+    let sql = match bucket {
+        None => {
+            "select m.id, m.bucket_id, b.name, m.text, m.source, m.content_type, m.version, m.created_at, m.updated_at \
+             from memory m join bucket b on b.account_id = m.account_id and b.id = m.bucket_id \
+             where m.account_id = $1 and ($2 is null or m.content_type = $2) and $5 is null \
+             order by m.created_at desc, m.doc desc limit $4 offset $3"
+        }
+        Some(_) => {
+            "select m.id, m.bucket_id, b.name, m.text, m.source, m.content_type, m.version, m.created_at, m.updated_at \
+             from memory m join bucket b on b.account_id = m.account_id and b.id = m.bucket_id \
+             where m.account_id = $1 and ($2 is null or m.content_type = $2) and m.bucket_id = $5 \
+             order by m.created_at desc, m.doc desc limit $4 offset $3"
+        }
+    };
+    tx.rows(sql, &values).await?.into_iter().map(memory).collect()
+}
+
+/// The memories with these ids that exist, in no order.
+pub(super) async fn by_ids(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<Vec<Memory>> {
+    let sql = "select m.id, m.bucket_id, b.name, m.text, m.source, m.content_type, m.version, m.created_at, m.updated_at \
+               from memory m join bucket b on b.account_id = m.account_id and b.id = m.bucket_id \
+               where m.account_id = $1 and m.id {in $2}";
+    tx.rows(sql, &[account.0.into(), ids.into()]).await?.into_iter().map(memory).collect()
+}
+
+/// Memories with their row numbers, oldest first, those after `after` (a time
+/// and a row number).
+pub(super) async fn page(
+    tx: &mut Tx,
+    account: AccountId,
+    bucket: Option<BucketId>,
+    after: (i64, i64),
+    limit: i64,
+) -> Result<Vec<(i64, Memory)>> {
+    let sql = "select m.id, m.bucket_id, b.name, m.text, m.source, m.content_type, m.version, m.created_at, \
+               m.updated_at, m.doc \
+               from memory m join bucket b on b.account_id = m.account_id and b.id = m.bucket_id \
+               where m.account_id = $1 and (m.created_at, m.doc) > ($3, $4) and ($2 is null or m.bucket_id = $2) \
+               order by m.created_at, m.doc limit $5";
+    let bucket = Value::Int(bucket.map(|bucket| bucket.0));
+    let values = [account.0.into(), bucket, after.0.into(), after.1.into(), limit.into()];
+    let rows = tx.rows(sql, &values).await?;
+    rows.into_iter().map(|row| Ok((row.int(9)?, memory(row)?))).collect()
+}
+
+pub(super) async fn versions(tx: &mut Tx, account: AccountId, id: &str) -> Result<Vec<Version>> {
+    let sql = "select version, text, bucket_id, created_at from memory_version \
+               where account_id = $1 and memory_id = $2 order by version";
+    let rows = tx.rows(sql, &[account.0.into(), id.into()]).await?;
+    let version = |mut row: Row| -> Result<Version> {
+        Ok(Version {
+            version: row.int(0)?,
+            text: row.text(1)?,
+            bucket_id: BucketId(row.int(2)?),
+            created_at: Micros(row.int(3)?),
+        })
+    };
+    rows.into_iter().map(version).collect()
+}
+
+/// Which of these ids are memories, and in which bucket, in order of the ids.
+pub(super) async fn locate(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<Vec<(String, BucketId)>> {
+    let sql = "select id, bucket_id from memory where account_id = $1 and id {in $2} order by id";
+    let rows = tx.rows(sql, &[account.0.into(), ids.into()]).await?;
+    rows.into_iter().map(|mut row| Ok((row.text(0)?, BucketId(row.int(1)?)))).collect()
+}
+
+/// The ids of a bucket's memories, in order.
+pub(crate) async fn ids_in_bucket(tx: &mut Tx, account: AccountId, bucket: BucketId) -> Result<Vec<String>> {
+    let sql = "select id from memory where account_id = $1 and bucket_id = $2 order by id";
+    let rows = tx.rows(sql, &[account.0.into(), bucket.0.into()]).await?;
+    rows.into_iter().map(|mut row| row.text(0)).collect()
+}
+
+/// Conditions on a memory, all of which must hold; `None` holds always.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Conditions<'a> {
+    pub bucket: Option<BucketId>,
+    pub source: Option<&'a str>,
+    /// Created at or after.
+    pub after: Option<Micros>,
+    /// Created before.
+    pub before: Option<Micros>,
+}
+
+/// The ids of the memories that meet the conditions, in order.
+pub(super) async fn ids_where(tx: &mut Tx, account: AccountId, conditions: &Conditions<'_>) -> Result<Vec<String>> {
+    let sql = "select id from memory where account_id = $1 and ($2 is null or bucket_id = $2) \
+               and ($3 is null or source = $3) and ($4 is null or created_at >= $4) \
+               and ($5 is null or created_at < $5) order by id";
+    let values = [
+        account.0.into(),
+        conditions.bucket.map(|bucket| bucket.0).into(),
+        conditions.source.into(),
+        conditions.after.map(|t| t.0).into(),
+        conditions.before.map(|t| t.0).into(),
+    ];
+    tx.rows(sql, &values).await?.into_iter().map(|mut row| row.text(0)).collect()
+}
+
+/// Keeps what these memories are as versions, before they are changed.
+pub(super) async fn keep_versions(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<()> {
+    let sql = "insert into memory_version (account_id, memory_id, version, bucket_id, text, created_at) \
+               select account_id, id, version, bucket_id, text, updated_at \
+               from memory where account_id = $1 and id {in $2}";
+    tx.execute(sql, &[account.0.into(), ids.into()]).await.map(drop)
+}
+
+pub(super) async fn set_text(
+    tx: &mut Tx,
+    account: AccountId,
+    id: &str,
+    text: &MemoryText,
+    fingerprint: i64,
+) -> Result<()> {
+    let sql = "update memory set text = $3, fingerprint = $4 where account_id = $1 and id = $2";
+    tx.execute(sql, &[account.0.into(), id.into(), text.as_str().into(), fingerprint.into()]).await.map(drop)
+}
+
+pub(super) async fn set_bucket(tx: &mut Tx, account: AccountId, ids: &[String], bucket: BucketId) -> Result<()> {
+    let sql = "update memory set bucket_id = $3 where account_id = $1 and id {in $2}";
+    tx.execute(sql, &[account.0.into(), ids.into(), bucket.0.into()]).await.map(drop)
+}
+
+pub(super) async fn next_version(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros) -> Result<()> {
+    let sql = "update memory set version = version + 1, updated_at = $3 where account_id = $1 and id {in $2}";
+    tx.execute(sql, &[account.0.into(), ids.into(), now.0.into()]).await.map(drop)
+}
+
+/// Removes memories; how many there were.
+pub(super) async fn delete(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<u64> {
+    let sql = "delete from memory where account_id = $1 and id {in $2}";
+    tx.execute(sql, &[account.0.into(), ids.into()]).await
+}
+
+pub(super) async fn delete_versions(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<()> {
+    let sql = "delete from memory_version where account_id = $1 and memory_id {in $2}";
+    tx.execute(sql, &[account.0.into(), ids.into()]).await.map(drop)
+}
+
+/// Copies memories to the trash; how many.
+pub(super) async fn copy_to_trash(
+    tx: &mut Tx,
+    account: AccountId,
+    ids: &[String],
+    deletion: &str,
+    deleted_at: Micros,
+    purge_at: Micros,
+) -> Result<u64> {
+    let sql = "insert into trash (doc, account_id, id, deletion_id, bucket_id, bucket_name, text, fingerprint, source, \
+               content_type, version, created_at, updated_at, deleted_at, purge_at) \
+               select m.doc, m.account_id, m.id, $3, m.bucket_id, b.name, m.text, m.fingerprint, m.source, \
+               m.content_type, m.version, m.created_at, m.updated_at, $4, $5 \
+               from memory m join bucket b on b.account_id = m.account_id and b.id = m.bucket_id \
+               where m.account_id = $1 and m.id {in $2}";
+    let values = [account.0.into(), ids.into(), deletion.into(), deleted_at.0.into(), purge_at.0.into()];
+    tx.execute(sql, &values).await
+}
+
+/// A memory in the trash.
+#[derive(Debug, Clone)]
+pub struct Trashed {
+    /// Its id, the same as before.
+    pub id: String,
+    /// What was remembered.
+    pub text: String,
+    /// The bucket it was in, which may be gone.
+    pub bucket_id: BucketId,
+    /// That bucket's name at the time.
+    pub bucket_name: String,
+    /// Which tool stored it.
+    pub source: Option<String>,
+    /// When it was stored.
+    pub created_at: Micros,
+    /// When it was deleted.
+    pub deleted_at: Micros,
+    /// When it will be purged.
+    pub purge_at: Micros,
+    /// The receipt of its deletion.
+    pub deletion_id: String,
+}
+
+/// The trash, latest deletions first, and how many it holds.
+pub(super) async fn trash(tx: &mut Tx, account: AccountId, skip: i64, limit: i64) -> Result<(Vec<Trashed>, i64)> {
+    let total = tx.one("select count(*) from trash where account_id = $1", &[account.0.into()]).await?.int(0)?;
+    let sql = "select id, text, bucket_id, bucket_name, source, created_at, deleted_at, purge_at, deletion_id \
+               from trash where account_id = $1 order by deleted_at desc, doc desc limit $3 offset $2";
+    let rows = tx.rows(sql, &[account.0.into(), skip.into(), limit.into()]).await?;
+    let trashed = |mut row: Row| -> Result<Trashed> {
+        Ok(Trashed {
+            id: row.text(0)?,
+            text: row.text(1)?,
+            bucket_id: BucketId(row.int(2)?),
+            bucket_name: row.text(3)?,
+            source: row.text_or_null(4)?,
+            created_at: Micros(row.int(5)?),
+            deleted_at: Micros(row.int(6)?),
+            purge_at: Micros(row.int(7)?),
+            deletion_id: row.text(8)?,
+        })
+    };
+    Ok((rows.into_iter().map(trashed).collect::<Result<_>>()?, total))
+}
+
+/// Copies memories back from the trash, each into its bucket or, where that is
+/// gone, into `general`.
+pub(super) async fn copy_from_trash(tx: &mut Tx, account: AccountId, ids: &[String], general: BucketId) -> Result<u64> {
+    let sql = "insert into memory (doc, account_id, id, bucket_id, text, fingerprint, source, content_type, version, \
+               created_at, updated_at) \
+               select t.doc, t.account_id, t.id, coalesce(b.id, $3), t.text, t.fingerprint, t.source, t.content_type, \
+               t.version, t.created_at, t.updated_at \
+               from trash t left join bucket b on b.account_id = t.account_id and b.id = t.bucket_id \
+               where t.account_id = $1 and t.id {in $2}";
+    tx.execute(sql, &[account.0.into(), ids.into(), general.0.into()]).await
+}
+
+/// Takes memories out of the trash; each with the receipt of its deletion.
+pub(super) async fn delete_from_trash(
+    tx: &mut Tx,
+    account: AccountId,
+    ids: &[String],
+) -> Result<Vec<(String, String)>> {
+    let sql = "delete from trash where account_id = $1 and id {in $2} returning id, deletion_id";
+    let rows = tx.rows(sql, &[account.0.into(), ids.into()]).await?;
+    rows.into_iter().map(|mut row| Ok((row.text(0)?, row.text(1)?))).collect()
+}
+
+/// The ids of all that is in the trash, in order.
+pub(super) async fn trash_ids(tx: &mut Tx, account: AccountId) -> Result<Vec<String>> {
+    let rows = tx.rows("select id from trash where account_id = $1 order by id", &[account.0.into()]).await?;
+    rows.into_iter().map(|mut row| row.text(0)).collect()
+}
+
+/// The ids of what the trash has kept for long enough, at most `limit`.
+pub(super) async fn due_ids(tx: &mut Tx, account: AccountId, now: Micros, limit: i64) -> Result<Vec<String>> {
+    let sql = "select id from trash where account_id = $1 and purge_at <= $2 order by purge_at, id limit $3";
+    let rows = tx.rows(sql, &[account.0.into(), now.0.into(), limit.into()]).await?;
+    rows.into_iter().map(|mut row| row.text(0)).collect()
+}
+
+/// The accounts whose trash has something that is due.
+pub(super) async fn due_accounts(tx: &mut Tx, now: Micros) -> Result<Vec<AccountId>> {
+    let sql = "select distinct account_id from trash where purge_at <= $1 order by account_id";
+    tx.rows(sql, &[now.0.into()]).await?.iter().map(|row| row.int(0).map(AccountId)).collect()
+}

@@ -1,0 +1,168 @@
+//! The trash: what was deleted and can still be restored. Nothing else reads it.
+
+use std::collections::{BTreeMap, HashSet};
+
+use futures_util::FutureExt;
+
+use super::delete::{Deleted, check_count, expect, finish};
+use super::rows;
+pub use super::rows::Trashed;
+use crate::app::App;
+use crate::auth::{self, Caller, Scope};
+use crate::bucket;
+use crate::clock::Micros;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::id::AccountId;
+use crate::receipt::{self, Draft, Operation};
+use crate::search;
+
+/// How many memories the housekeeping purges in one transaction.
+const BATCH: i64 = 10_000;
+
+/// What the trash holds, latest deletions first, and how many in all.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `read`.
+pub async fn list(app: &App, caller: &Caller, skip: i64, limit: i64) -> Result<(Vec<Trashed>, i64)> {
+    caller.require(Scope::Read)?;
+    let args = (caller.account, skip, limit);
+    app.db.read(args, |tx, (account, skip, limit)| rows::trash(tx, *account, *skip, *limit).boxed()).await
+}
+
+/// Puts memories back as they were, into General where their bucket is gone.
+/// Returns how many, and how many of the distinct ids are not in the trash.
+///
+/// # Errors
+/// As [`super::delete::by_ids`]; nothing is restored then.
+pub async fn restore(app: &App, caller: &Caller, ids: Vec<String>) -> Result<(usize, usize)> {
+    caller.require(Scope::Write)?;
+    check_count(app, ids.len())?;
+    let distinct: Vec<String> = ids.into_iter().collect::<HashSet<_>>().into_iter().collect();
+    let args = (caller.account, distinct, app.clock.now());
+    app.db.write(args, |tx, (account, ids, now)| restore_in(tx, *account, ids, *now).boxed()).await
+}
+
+async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros) -> Result<(usize, usize)> {
+    auth::advance(tx, account, 1).await?;
+    let general = bucket::rows::find(tx, account, None).await?;
+    let general = general.ok_or_else(|| Error::internal("an account has no General bucket"))?;
+    let copied = rows::copy_from_trash(tx, account, ids, general.id).await?;
+    let (restored, receipts) = take(tx, account, ids).await?;
+    expect(copied, restored.len())?;
+    search::index(tx, account, &restored).await?;
+    let mut in_bucket = BTreeMap::new();
+    for (_, bucket) in rows::locate(tx, account, &restored).await? {
+        *in_bucket.entry(bucket).or_insert(0) += 1;
+    }
+    for (bucket, count) in in_bucket {
+        bucket::rows::count(tx, account, bucket, count).await?;
+    }
+    for (receipt, count) in receipts {
+        receipt::rows::settle(tx, account, &receipt, count, 0, now).await?;
+    }
+    Ok((restored.len(), ids.len() - restored.len()))
+}
+
+/// Takes ids out of the trash: those that were in it, and how many by receipt.
+async fn take(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<(Vec<String>, BTreeMap<String, i64>)> {
+    let mut receipts: BTreeMap<String, i64> = BTreeMap::new();
+    let mut taken = Vec::new();
+    for (id, receipt) in rows::delete_from_trash(tx, account, ids).await? {
+        *receipts.entry(receipt).or_default() += 1;
+        taken.push(id);
+    }
+    taken.sort_unstable();
+    Ok((taken, receipts))
+}
+
+/// Which part of the trash to purge.
+#[derive(Debug, Clone)]
+pub enum Part {
+    /// All of it.
+    All,
+    /// The memories with these ids.
+    Ids(Vec<String>),
+}
+
+/// Purges the trash or a part of it, beyond recovery.
+///
+/// # Errors
+/// As [`super::delete::by_ids`]; nothing is purged then.
+pub async fn purge(app: &App, caller: &Caller, part: Part) -> Result<Deleted> {
+    caller.require(Scope::Write)?;
+    let (operation, ids) = match part {
+        Part::All => (Operation::EmptyTrash, None),
+        Part::Ids(ids) => {
+            check_count(app, ids.len())?;
+            (Operation::PurgeTrash, Some(ids.into_iter().collect::<HashSet<_>>().into_iter().collect::<Vec<_>>()))
+        }
+    };
+    let draft = Draft::new(app, caller, operation, true)?;
+    let deleted = app.db.write((draft, ids), |tx, (draft, ids)| {
+        async move {
+            auth::advance(tx, draft.account, 1).await?;
+            let all;
+            let ids = match ids {
+                Some(ids) => ids,
+                None => {
+                    all = rows::trash_ids(tx, draft.account).await?;
+                    &all
+                }
+            };
+            let purged = purge_in(tx, draft.account, ids, draft.now).await?;
+            let failed = ids.len() - purged.len();
+            receipt::rows::insert(tx, draft, &purged, i64::try_from(failed).unwrap_or(i64::MAX)).await?;
+            Ok(Deleted {
+                erasure_pending: !purged.is_empty(),
+                ids: purged,
+                failed,
+                receipt: Some(draft.id.clone()),
+                purged: true,
+            })
+        }
+        .boxed()
+    });
+    finish(app, deleted.await?).await
+}
+
+async fn purge_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros) -> Result<Vec<String>> {
+    let (purged, receipts) = take(tx, account, ids).await?;
+    rows::delete_versions(tx, account, &purged).await?;
+    for (receipt, count) in receipts {
+        receipt::rows::settle(tx, account, &receipt, 0, count, now).await?;
+    }
+    Ok(purged)
+}
+
+/// Purges what the trash of every account has kept for its time, and finishes
+/// erasures that were interrupted or blocked. How many memories were purged.
+///
+/// # Errors
+/// As [`crate::db::Db::write`].
+pub async fn purge_due(app: &App) -> Result<usize> {
+    let now = app.clock.now();
+    let mut purged = 0;
+    for account in app.db.read(now, |tx, now| rows::due_accounts(tx, *now).boxed()).await? {
+        loop {
+            let batch = app.db.write((account, now), |tx, (account, now)| {
+                async move {
+                    auth::advance(tx, *account, 1).await?;
+                    let ids = rows::due_ids(tx, *account, *now, BATCH).await?;
+                    purge_in(tx, *account, &ids, *now).await
+                }
+                .boxed()
+            });
+            let batch = batch.await?.len();
+            purged += batch;
+            if batch == 0 {
+                break;
+            }
+        }
+    }
+    let unfinished = app.db.read((), |tx, ()| receipt::rows::to_erase(tx).boxed()).await?;
+    if purged > 0 || !unfinished.is_empty() {
+        receipt::ops::finish_erasure(app).await?;
+    }
+    Ok(purged)
+}

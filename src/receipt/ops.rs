@@ -1,0 +1,47 @@
+//! Operations on receipts.
+
+use futures_util::FutureExt;
+
+use super::{Proof, Receipt, rows};
+use crate::app::App;
+use crate::auth::{Caller, Scope};
+use crate::db::Erasure;
+use crate::error::{Error, Result};
+
+/// The caller's receipts, newest first, and how many there are.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `read`.
+pub async fn list(app: &App, caller: &Caller, skip: i64, limit: i64) -> Result<(Vec<Receipt>, i64)> {
+    caller.require(Scope::Read)?;
+    let args = (caller.account, skip, limit);
+    app.db.read(args, |tx, (account, skip, limit)| rows::list(tx, *account, *skip, *limit).boxed()).await
+}
+
+/// One receipt with its proof.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `read`, [`Error::NotFound`].
+pub async fn get(app: &App, caller: &Caller, id: &str) -> Result<(Receipt, Proof)> {
+    caller.require(Scope::Read)?;
+    let args = (caller.account, id.to_owned());
+    let found = app.db.read(args, |tx, (account, id)| rows::get(tx, *account, id).boxed()).await?;
+    found.ok_or_else(|| Error::not_found("There is no receipt with that id; see GET /api/deletions."))
+}
+
+/// Erases what committed purges have left in the storage and notes it in their
+/// receipts. Where a reader of another process holds on to it, the receipts
+/// stay unfinished and the next call, at the latest the housekeeping's, tries again.
+///
+/// # Errors
+/// [`Error::Unavailable`] where the storage fails; the purge itself stands.
+pub async fn finish_erasure(app: &App) -> Result<Erasure> {
+    // Only what is committed before the erasing begins is covered by it.
+    let ids = app.db.read((), |tx, ()| rows::to_erase(tx).boxed()).await?;
+    let erasure = app.db.erase().await?;
+    if erasure != Erasure::Blocked && !ids.is_empty() {
+        let args = (ids, app.clock.now());
+        app.db.write(args, |tx, (ids, now)| rows::mark_erased(tx, ids, *now).boxed()).await?;
+    }
+    Ok(erasure)
+}

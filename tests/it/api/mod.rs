@@ -1,0 +1,3 @@
+//! The wire, operation by operation.
+
+mod memories;

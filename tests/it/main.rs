@@ -1,0 +1,8 @@
+//! The integration tests: one binary, against the real server on real sockets.
+//!
+//! Every test that touches data runs on both engines. `PostgreSQL` is the server
+//! that `TEST_DATABASE_URL` names; `scripts/test` starts one. Without it the
+//! tests fail: nothing is skipped.
+
+mod api;
+mod harness;
