@@ -1,8 +1,10 @@
 //! `PostgreSQL`: a pool of connections; transactions run again on conflicts.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
@@ -159,7 +161,9 @@ impl Postgres {
         let mut connection = Connection { raw };
         connection.command(begin).await?;
         let mut tx = Tx::Postgres(connection);
-        let result = work(&mut tx, args).await;
+        // A panic must not leave the transaction open for the connection's next user.
+        let result = AssertUnwindSafe(work(&mut tx, args)).catch_unwind().await;
+        let result = result.unwrap_or_else(|_| Err(Error::internal("a transaction panicked")));
         let Tx::Postgres(mut connection) = tx else {
             return Err(Error::internal("a transaction changed its engine"));
         };
