@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// [`Error::Internal`] where the system has none to give.
+#[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
 pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|e| Error::internal(e.to_string()))?;
@@ -24,6 +25,14 @@ pub fn new(prefix: &str, now: Micros) -> Result<String> {
     let millis = u64::try_from(now.0 / 1000).unwrap_or(0);
     let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &random()?).into_uuid();
     Ok(format!("{prefix}_{}", uuid.simple()))
+}
+
+/// Whether [`new`] can have made this id. One that it can't have made is none's,
+/// so it need not, and with a NUL in it could not, be looked for.
+#[must_use]
+pub fn is_of(prefix: &str, id: &str) -> bool {
+    let digits = id.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_'));
+    digits.is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 }
 
 /// The account that owns a row. Every query on owned rows takes one.
@@ -81,7 +90,17 @@ impl fmt::Display for BucketId {
 
 #[cfg(test)]
 mod tests {
-    use super::{AccountId, BucketId};
+    use super::{AccountId, BucketId, is_of, new};
+    use crate::clock::Micros;
+
+    #[test]
+    fn only_ids_of_the_right_form_are_looked_for() {
+        let id = new("mem", Micros(1_700_000_000_000_000)).expect("an id");
+        assert!(is_of("mem", &id) && !is_of("del", &id));
+        for bad in [&id[..35], &format!("{id}0"), &id.to_uppercase(), "mem_", "", "mem_\0", "mem_é"] {
+            assert!(!is_of("mem", bad), "{bad:?}");
+        }
+    }
 
     #[test]
     fn doc_ranges_of_accounts_do_not_touch() {

@@ -148,7 +148,7 @@ async fn delete_in(tx: &mut Tx, draft: &receipt::Draft, id: BucketId, contents: 
             let target = target.ok_or_else(|| Error::not_found("There is no such bucket to move the memories to."))?;
             memory::ops::move_in(tx, account, &ids, target.id, draft.now).await?;
         }
-        Contents::Delete { .. } => deleted = Some(memory::delete::remove(tx, draft, &ids).await?),
+        Contents::Delete { .. } => deleted = Some(memory::delete::remove(tx, draft, &ids, ids.len()).await?),
     }
     rows::delete(tx, account, id).await?;
     Ok(deleted)

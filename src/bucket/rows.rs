@@ -39,6 +39,10 @@ pub(crate) async fn list(tx: &mut Tx, account: AccountId) -> Result<Vec<Bucket>>
 
 /// The bucket that a reference names; without one, General.
 pub(crate) async fn find(tx: &mut Tx, account: AccountId, wanted: Option<&BucketRef>) -> Result<Option<Bucket>> {
+    // No bucket has control characters in its name, and PostgreSQL can't be asked for NUL.
+    if matches!(wanted, Some(BucketRef::Name(name)) if name.contains('\0')) {
+        return Ok(None);
+    }
     let (id, name) = match wanted {
         None => (None, Some(key(GENERAL))),
         Some(BucketRef::Id(id)) => (Some(id.0), None),

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, HashSet};
 use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 
-use super::rows;
+use super::{Asked, check_source, rows};
 use crate::app::App;
 use crate::auth::{self, Caller, Scope};
 use crate::bucket;
@@ -63,20 +63,17 @@ pub struct Deleted {
 pub async fn by_ids(app: &App, caller: &Caller, operation: Operation, ids: Vec<String>, mode: Mode) -> Result<Deleted> {
     caller.require(Scope::Write)?;
     check_count(app, ids.len())?;
-    let distinct: Vec<String> = ids.into_iter().collect::<HashSet<_>>().into_iter().collect();
+    let asked = Asked::new(ids);
     if mode.dry_run {
-        let args = (caller.account, distinct);
-        let found = app.db.read(args, |tx, (account, ids)| {
-            async move { Ok((rows::locate(tx, *account, ids).await?, ids.len())) }.boxed()
-        });
-        let (found, asked) = found.await?;
-        return Ok(Deleted::preview(found.into_iter().map(|(id, _)| id).collect(), asked));
+        let (args, count) = ((caller.account, asked.ids), asked.count);
+        let found = app.db.read(args, |tx, (account, ids)| rows::locate(tx, *account, ids).boxed()).await?;
+        return Ok(Deleted::preview(found.into_iter().map(|(id, _)| id).collect(), count));
     }
     let draft = Draft::new(app, caller, operation, mode.purge || app.config.trash_days == 0)?;
-    let deleted = app.db.write((draft, distinct), |tx, (draft, ids)| {
+    let deleted = app.db.write((draft, asked), |tx, (draft, asked)| {
         async move {
             auth::advance(tx, draft.account, 1).await?;
-            remove(tx, draft, ids).await
+            remove(tx, draft, &asked.ids, asked.count).await
         }
         .boxed()
     });
@@ -94,9 +91,10 @@ pub(super) fn check_count(app: &App, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Deletes those of these ids that are memories, and writes the receipt. The
-/// account must be locked by [`auth::advance`], the ids must be distinct.
-pub(crate) async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String]) -> Result<Deleted> {
+/// Deletes those of these ids that are memories, and writes the receipt, in which
+/// the others of the `asked` distinct ids count as failed. The account must be
+/// locked by [`auth::advance`], the ids must be distinct.
+pub(crate) async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: usize) -> Result<Deleted> {
     let account = draft.account;
     let found = rows::locate(tx, account, ids).await?;
     let mut in_bucket: BTreeMap<BucketId, i64> = BTreeMap::new();
@@ -104,7 +102,7 @@ pub(crate) async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String]) -> Result
         *in_bucket.entry(*bucket).or_default() += 1;
     }
     let gone: Vec<String> = found.into_iter().map(|(id, _)| id).collect();
-    let failed = ids.len() - gone.len();
+    let failed = asked - gone.len();
     if !gone.is_empty() {
         search::unindex(tx, account, &gone).await?;
         crate::failpoint::reach("delete:unindexed");
@@ -230,7 +228,7 @@ pub async fn by_filter(app: &App, caller: &Caller, filter: Filter, confirmed: St
                         .to_owned(),
                 ));
             }
-            remove(tx, draft, &ids).await
+            remove(tx, draft, &ids, ids.len()).await
         }
         .boxed()
     });
@@ -245,6 +243,7 @@ fn check_filter(filter: &Filter) -> Result<()> {
             "Give at least one of bucketId, source, before, after and query, or else 'all': true for every memory.",
         ));
     }
+    check_source(source.clone())?;
     if query.as_deref().is_some_and(|query| Terms::of(query).is_none()) {
         return Err(Error::invalid("The field 'query' has no word in it."));
     }

@@ -13,9 +13,14 @@ pub(crate) mod rows;
 pub mod transfer;
 pub mod trash;
 
+use std::collections::HashSet;
+
 use crate::clock::Micros;
 use crate::error::{Error, Result};
-use crate::id::BucketId;
+use crate::id::{self, BucketId};
+
+/// What the ids of memories begin with.
+const ID_PREFIX: &str = "mem";
 
 /// A memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +88,28 @@ impl MemoryText {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The ids that a request names, each once.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    /// Those that a memory can have.
+    pub ids: Vec<String>,
+    /// How many distinct ones were named, whatever their form.
+    pub count: usize,
+}
+
+impl Asked {
+    pub(crate) fn new(ids: Vec<String>) -> Self {
+        let distinct: HashSet<String> = ids.into_iter().collect();
+        let count = distinct.len();
+        Self { ids: distinct.into_iter().filter(|id| is_memory_id(id)).collect(), count }
+    }
+}
+
+/// Whether a memory can have this id.
+pub(crate) fn is_memory_id(id: &str) -> bool {
+    id::is_of(ID_PREFIX, id)
 }
 
 /// Checks the name of the tool that a memory comes from.

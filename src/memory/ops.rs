@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use futures_util::FutureExt;
 
 use super::fingerprint::{essence, fingerprint};
-use super::{Memory, MemoryText, Version, rows};
+use super::{ID_PREFIX, Memory, MemoryText, Version, is_memory_id, rows};
 use crate::app::App;
 use crate::auth::{self, Caller, Scope};
 use crate::bucket::{self, Bucket, BucketRef};
@@ -59,7 +59,7 @@ pub(super) async fn create_in(tx: &mut Tx, account: AccountId, new: &NewMemory, 
     if let Some((id, _)) = same.into_iter().find(|(_, text)| essence(text) == essence(new.text.as_str())) {
         return Ok(Created { id, duplicate: true });
     }
-    let id = id::new("mem", now)?;
+    let id = id::new(ID_PREFIX, now)?;
     let row = rows::New {
         doc: account.doc(seq),
         id: &id,
@@ -150,6 +150,9 @@ async fn find_in(tx: &mut Tx, account: AccountId, find: &Find) -> Result<Vec<Hit
 /// [`Error::Forbidden`] without the scope `read`, [`Error::NotFound`].
 pub async fn get(app: &App, caller: &Caller, id: &str) -> Result<(Memory, Vec<Version>)> {
     caller.require(Scope::Read)?;
+    if !is_memory_id(id) {
+        return Err(no_memory());
+    }
     let args = (caller.account, vec![id.to_owned()]);
     app.db
         .read(args, |tx, (account, ids)| {
@@ -183,6 +186,9 @@ pub async fn update(
     bucket: Option<BucketRef>,
 ) -> Result<i64> {
     caller.require(Scope::Write)?;
+    if !is_memory_id(&id) {
+        return Err(Error::RejectedIds(vec![id]));
+    }
     let args = (caller.account, vec![id], text, bucket, app.clock.now());
     app.db
         .write(args, |tx, (account, ids, text, bucket, now)| {
@@ -232,8 +238,9 @@ pub async fn move_to(app: &App, caller: &Caller, ids: Vec<String>, bucket: Bucke
             async move {
                 auth::advance(tx, *account, 1).await?;
                 let target = bucket::rows::find(tx, *account, Some(bucket)).await?.ok_or_else(no_bucket)?;
+                let known: Vec<String> = ids.iter().filter(|id| is_memory_id(id)).cloned().collect();
                 let found: HashSet<String> =
-                    rows::locate(tx, *account, ids).await?.into_iter().map(|(id, _)| id).collect();
+                    rows::locate(tx, *account, &known).await?.into_iter().map(|(id, _)| id).collect();
                 let rejected: Vec<String> = ids.iter().filter(|id| !found.contains(*id)).cloned().collect();
                 if !rejected.is_empty() {
                     return Err(Error::RejectedIds(rejected));

@@ -1,11 +1,11 @@
 //! The trash: what was deleted and can still be restored. Nothing else reads it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use futures_util::FutureExt;
 
 use super::delete::{Deleted, check_count, expect, finish};
-use super::rows;
+use super::{Asked, rows};
 pub use super::rows::Trashed;
 use crate::app::App;
 use crate::auth::{self, Caller, Scope};
@@ -38,12 +38,13 @@ pub async fn list(app: &App, caller: &Caller, skip: i64, limit: i64) -> Result<(
 pub async fn restore(app: &App, caller: &Caller, ids: Vec<String>) -> Result<(usize, usize)> {
     caller.require(Scope::Write)?;
     check_count(app, ids.len())?;
-    let distinct: Vec<String> = ids.into_iter().collect::<HashSet<_>>().into_iter().collect();
-    let args = (caller.account, distinct, app.clock.now());
-    app.db.write(args, |tx, (account, ids, now)| restore_in(tx, *account, ids, *now).boxed()).await
+    let asked = Asked::new(ids);
+    let (args, count) = ((caller.account, asked.ids, app.clock.now()), asked.count);
+    let restored = app.db.write(args, |tx, (account, ids, now)| restore_in(tx, *account, ids, *now).boxed()).await?;
+    Ok((restored, count - restored))
 }
 
-async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros) -> Result<(usize, usize)> {
+async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros) -> Result<usize> {
     auth::advance(tx, account, 1).await?;
     let general = bucket::rows::find(tx, account, None).await?;
     let general = general.ok_or_else(|| Error::internal("an account has no General bucket"))?;
@@ -61,7 +62,7 @@ async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros
     for (receipt, count) in receipts {
         receipt::rows::settle(tx, account, &receipt, count, 0, now).await?;
     }
-    Ok((restored.len(), ids.len() - restored.len()))
+    Ok(restored.len())
 }
 
 /// Takes ids out of the trash: those that were in it, and how many by receipt.
@@ -91,27 +92,25 @@ pub enum Part {
 /// As [`super::delete::by_ids`]; nothing is purged then.
 pub async fn purge(app: &App, caller: &Caller, part: Part) -> Result<Deleted> {
     caller.require(Scope::Write)?;
-    let (operation, ids) = match part {
+    let (operation, asked) = match part {
         Part::All => (Operation::EmptyTrash, None),
         Part::Ids(ids) => {
             check_count(app, ids.len())?;
-            (Operation::PurgeTrash, Some(ids.into_iter().collect::<HashSet<_>>().into_iter().collect::<Vec<_>>()))
+            (Operation::PurgeTrash, Some(Asked::new(ids)))
         }
     };
     let draft = Draft::new(app, caller, operation, true)?;
-    let deleted = app.db.write((draft, ids), |tx, (draft, ids)| {
+    let deleted = app.db.write((draft, asked), |tx, (draft, asked)| {
         async move {
             auth::advance(tx, draft.account, 1).await?;
-            let all;
-            let ids = match ids {
-                Some(ids) => ids,
+            let (purged, count) = match asked {
+                Some(asked) => (purge_in(tx, draft.account, &asked.ids, draft.now).await?, asked.count),
                 None => {
-                    all = rows::trash_ids(tx, draft.account).await?;
-                    &all
+                    let ids = rows::trash_ids(tx, draft.account).await?;
+                    (purge_in(tx, draft.account, &ids, draft.now).await?, ids.len())
                 }
             };
-            let purged = purge_in(tx, draft.account, ids, draft.now).await?;
-            let failed = ids.len() - purged.len();
+            let failed = count - purged.len();
             receipt::rows::insert(tx, draft, &purged, i64::try_from(failed).unwrap_or(i64::MAX)).await?;
             Ok(Deleted {
                 erasure_pending: !purged.is_empty(),

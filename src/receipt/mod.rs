@@ -12,6 +12,9 @@ use crate::clock::Micros;
 use crate::error::Result;
 use crate::id::{self, AccountId};
 
+/// What the ids of receipts begin with.
+const ID_PREFIX: &str = "del";
+
 /// Which operation deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
@@ -70,7 +73,7 @@ impl Draft {
     pub fn new(app: &App, caller: &Caller, operation: Operation, purge: bool) -> Result<Self> {
         let now = app.clock.now();
         Ok(Self {
-            id: id::new("del", now)?,
+            id: id::new(ID_PREFIX, now)?,
             account: caller.account,
             now,
             purge,
@@ -121,6 +124,13 @@ pub struct Receipt {
     pub purged_at: Option<Micros>,
     /// When the storage had nothing left of them.
     pub erased_at: Option<Micros>,
+}
+
+/// Whether [`Receipt::erased_at`] says that the bytes are overwritten, rather
+/// than that the rows are removed and their space is the database server's.
+#[must_use]
+pub fn overwrites_bytes(app: &App) -> bool {
+    app.db.overwrites_bytes()
 }
 
 /// A receipt's proof of which memories it is about.

@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt;
 
-use super::{Proof, Receipt, rows};
+use super::{ID_PREFIX, Proof, Receipt, rows};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::db::Erasure;
@@ -24,9 +24,13 @@ pub async fn list(app: &App, caller: &Caller, skip: i64, limit: i64) -> Result<(
 /// [`Error::Forbidden`] without the scope `read`, [`Error::NotFound`].
 pub async fn get(app: &App, caller: &Caller, id: &str) -> Result<(Receipt, Proof)> {
     caller.require(Scope::Read)?;
+    let none = || Error::not_found("There is no receipt with that id; see GET /api/deletions.");
+    if !crate::id::is_of(ID_PREFIX, id) {
+        return Err(none());
+    }
     let args = (caller.account, id.to_owned());
     let found = app.db.read(args, |tx, (account, id)| rows::get(tx, *account, id).boxed()).await?;
-    found.ok_or_else(|| Error::not_found("There is no receipt with that id; see GET /api/deletions."))
+    found.ok_or_else(none)
 }
 
 /// Erases what committed purges have left in the storage and notes it in their
