@@ -177,6 +177,12 @@ impl Db {
         }
     }
 
+    /// Whether [`Db::erase`] can promise [`Erasure::Bytes`].
+    #[must_use]
+    pub fn overwrites_bytes(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
     /// Finishes what is queued and closes.
     pub async fn close(&self) {
         match self {

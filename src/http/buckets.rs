@@ -58,11 +58,16 @@ pub(super) async fn list(State(app): State<App>, Auth(caller): Auth) -> Result<J
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct CreateBucketRequest {
     /// Its name, not digits only, unique without regard to case.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s0-9\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$",
+        examples("Recipes")
+    )]
     name: String,
     /// What belongs there.
     #[serde(default)]
-    #[schema(max_length = 2_000, nullable)]
+    #[schema(max_length = 2_000, pattern = r"^[^\u0000]*$", nullable)]
     description: Option<String>,
 }
 
@@ -110,11 +115,16 @@ pub(super) async fn create(
 pub struct UpdateBucketRequest {
     /// The new name.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 100, nullable)]
+    #[schema(
+        nullable,
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s0-9\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     name: Option<String>,
     /// The new description; `null` removes it.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, max_length = 2_000, nullable)]
+    #[schema(value_type = Option<String>, max_length = 2_000, pattern = r"^[^\u0000]*$", nullable)]
     description: Option<Option<String>>,
 }
 
@@ -170,7 +180,7 @@ pub enum BucketDeletedMessage {
     params(
         ("bucketId" = String, Path, pattern = "^[0-9]+$", description = "The bucket's id"),
         ("memories" = Option<ContentsParam>, Query, description = "What becomes of its memories"),
-        ("moveTo" = Option<String>, Query, pattern = "^[0-9]+$",
+        ("moveTo" = Option<String>, Query, pattern = "^[0-9]*$",
             description = "With memories=move: the bucket to move them to; General without it"),
         ("purge" = Option<bool>, Query, description = "With memories=delete: beyond recovery, instead of to the trash"),
     ),

@@ -159,6 +159,10 @@ where
             ));
         }
         let bytes = read_body(request, &app, app.config.max_body_bytes).await?;
+        // Serde would take a list of the fields' values, too.
+        if bytes.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Error::invalid("The body is a JSON list; this operation takes an object with named fields."));
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| Error::invalid(describe(&error)))
     }
 }
@@ -194,5 +198,5 @@ pub(super) async fn read_body(request: Request, app: &App, limit: usize) -> Resu
 }
 
 fn is_over_limit(error: &axum::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
+    matches!(std::error::Error::source(error), Some(source) if source.is::<http_body_util::LengthLimitError>())
 }

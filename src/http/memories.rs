@@ -27,7 +27,12 @@ use crate::receipt::Operation;
 #[serde(rename_all = "camelCase")]
 pub struct CreateMemoryRequest {
     /// The fact, best on its own and short. Begin it with the date (YYYY-MM-DD) it is about.
-    #[schema(min_length = 1, max_length = 100_000, pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$")]
+    #[schema(
+        min_length = 1,
+        max_length = 100_000,
+        pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+        examples("2026-07-26: Ada drinks her coffee without milk.")
+    )]
     text: String,
     /// The bucket to put it in; the General bucket without it. A number, or one as text.
     #[serde(default, deserialize_with = "bucket_id_forms")]
@@ -144,6 +149,7 @@ pub struct MemoryMetadata {
     /// What is remembered.
     text: String,
     /// When it was stored.
+    #[schema(format = DateTime)]
     created_at: String,
     /// The bucket it is in.
     bucket_id: i64,
@@ -213,7 +219,7 @@ fn items(app: &App, params: &Params, hits: Vec<Hit>) -> Result<Vec<MemoryItem>> 
         ("latest" = Option<bool>, Query, description = "The newest; also what happens without query and all"),
         ("count" = Option<i64>, Query, minimum = 1, description = "At most how many; 5 with query, else 10"),
         ("skip" = Option<i64>, Query, minimum = 0, description = "How many of the first to leave out"),
-        ("bucketId" = Option<String>, Query, pattern = "^[0-9]+$", description = "Only from this bucket"),
+        ("bucketId" = Option<String>, Query, pattern = "^[0-9]*$", description = "Only from this bucket"),
         ("includeIds" = Option<bool>, Query, description = "Objects with ids instead of texts"),
         ("source" = Option<String>, Query, description = "The tool that asks; it does not narrow the answer"),
         ("v" = Option<String>, Query, description = "Ignored"),
@@ -243,7 +249,7 @@ pub struct MemoriesAndBuckets {
         ("latest" = Option<bool>, Query, description = "The newest; also what happens without query and all"),
         ("count" = Option<i64>, Query, minimum = 1, description = "At most how many; 10 without it"),
         ("skip" = Option<i64>, Query, minimum = 0, description = "How many of the first to leave out"),
-        ("bucketId" = Option<String>, Query, pattern = "^[0-9]+$", description = "Only from this bucket"),
+        ("bucketId" = Option<String>, Query, pattern = "^[0-9]*$", description = "Only from this bucket"),
         ("includeIds" = Option<bool>, Query, description = "Objects with ids instead of texts"),
         ("contentType" = Option<ContentType>, Query, description = "Only texts or only images"),
         ("source" = Option<String>, Query, description = "The tool that asks; it does not narrow the answer"),
@@ -288,7 +294,7 @@ pub struct UpdateMemoryRequest {
     memory_ids: Option<Vec<String>>,
     /// The new text.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 100_000, nullable)]
+    #[schema(min_length = 1, max_length = 100_000, pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$", nullable)]
     text: Option<String>,
     /// The bucket to move to, by id.
     #[serde(default, deserialize_with = "bucket_id_forms")]
@@ -296,7 +302,7 @@ pub struct UpdateMemoryRequest {
     bucket_id: Option<BucketId>,
     /// The bucket to move to, by name.
     #[serde(default)]
-    #[schema(nullable)]
+    #[schema(pattern = r"^[^\u0000]*$", nullable)]
     bucket_name: Option<String>,
 }
 
@@ -393,8 +399,10 @@ pub struct MemoryDetails {
     /// 1, and one more for each change.
     version: i64,
     /// When it was stored.
+    #[schema(format = DateTime)]
     created_at: String,
     /// When it was last changed.
+    #[schema(format = DateTime)]
     updated_at: String,
     /// What it was before, oldest first.
     versions: Vec<VersionBody>,
@@ -411,6 +419,7 @@ pub struct VersionBody {
     /// The bucket it was in.
     bucket_id: i64,
     /// When it became so.
+    #[schema(format = DateTime)]
     created_at: String,
 }
 
@@ -616,17 +625,17 @@ pub struct DeleteByFilterRequest {
     bucket_id: Option<BucketId>,
     /// Stored by this tool.
     #[serde(default)]
-    #[schema(nullable)]
+    #[schema(pattern = r"^[^\u0000]*$", nullable)]
     source: Option<String>,
     /// Stored at or after this time or date.
     #[serde(default, deserialize_with = "time")]
-    #[schema(value_type = Option<String>, nullable)]
+    #[schema(schema_with = super::openapi::time_schema)]
     after: Option<Micros>,
     /// Stored before this time or date.
     #[serde(default, deserialize_with = "time")]
-    #[schema(value_type = Option<String>, nullable)]
+    #[schema(schema_with = super::openapi::time_schema)]
     before: Option<Micros>,
-    /// Having every word of this.
+    /// Having every word of this; there must be one.
     #[serde(default)]
     #[schema(nullable)]
     query: Option<String>,

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use utoipa::OpenApi;
-use utoipa::openapi::schema::{Object, SchemaType, Type};
+use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OneOfBuilder, RefOr, Schema};
 
@@ -26,6 +26,10 @@ use crate::error::{Error, Result};
         (name = "transfer", description = "Export and import"),
         (name = "operations", description = "How the server is doing"),
     ),
+    // Those that only parameters use, which are not collected from there.
+    components(schemas(
+        super::buckets::ContentsParam, super::memories::ContentType, super::transfer::FormatParam,
+    )),
 )]
 struct Base;
 
@@ -41,9 +45,17 @@ pub(super) fn base() -> utoipa::openapi::OpenApi {
 pub(super) fn bucket_id_schema() -> RefOr<Schema> {
     let number = Object::with_type(Type::Integer);
     let mut text = Object::with_type(Type::String);
-    text.pattern = Some("^[0-9]+$".to_owned());
+    text.pattern = Some("^[0-9]*$".to_owned());
     let null = Object::with_type(SchemaType::Type(Type::Null));
     OneOfBuilder::new().item(number).item(text).item(null).description(Some("A bucket's id")).into()
+}
+
+/// A time in a body.
+pub(super) fn time_schema() -> RefOr<Schema> {
+    let text = |format| ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(format)));
+    let null = Object::with_type(SchemaType::Type(Type::Null));
+    let forms = OneOfBuilder::new().item(text(KnownFormat::DateTime)).item(text(KnownFormat::Date)).item(null);
+    forms.description(Some("A time as 2026-07-26T10:00:00Z, or a date for its first moment in UTC")).into()
 }
 
 /// The errors that any authenticated operation can answer with.
@@ -51,6 +63,7 @@ const ERRORS: &[(&str, &str)] = &[
     ("400", "The request is malformed or breaks a rule"),
     ("401", "No valid token"),
     ("403", "The token's scopes don't cover this"),
+    ("500", "A fault of the server; its log has the details"),
     ("503", "The storage can't serve now, or too much is waiting; try again"),
 ];
 /// Those of operations with a body.
@@ -77,6 +90,7 @@ pub(super) fn finish(description: utoipa::openapi::OpenApi, config: &Config, bas
             }
             operation["security"] = json!([{"bearerAuth": []}]);
             let body_errors = if operation.get("requestBody").is_some() { BODY_ERRORS } else { &[] };
+            link_receipt(operation);
             for (status, text) in ERRORS.iter().chain(body_errors) {
                 if operation["responses"].get(status).is_none() {
                     operation["responses"][status] = json!({"description": text, "content": error});
@@ -99,6 +113,16 @@ pub(super) fn finish(description: utoipa::openapi::OpenApi, config: &Config, bas
         place[limit] = json!(value);
     }
     Ok(json)
+}
+
+/// Says where the id in the header of a deletion's answer leads.
+fn link_receipt(operation: &mut Value) {
+    if operation.pointer("/responses/200/headers/Deletion-Receipt").is_some() {
+        operation["responses"]["200"]["links"] = json!({"Receipt": {
+            "operationId": "GetDeletion",
+            "parameters": {"deletionId": "$response.header.Deletion-Receipt"},
+        }});
+    }
 }
 
 /// The description as checked in: with the default settings.

@@ -6,14 +6,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::error::ErrorResponse;
 use super::extract::{Auth, Params, media_type, read_body};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::bucket;
+use crate::bucket::{self, Bucket};
 use crate::error::{Error, Result};
 use crate::id::BucketId;
 use crate::memory::Memory;
@@ -35,6 +34,71 @@ pub enum FormatParam {
     Text,
 }
 
+/// A file of memories in JSON.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportFile {
+    /// Of this form: 1.
+    version: i64,
+    /// When it was written.
+    #[schema(format = DateTime)]
+    exported_at: String,
+    /// The buckets that the memories are in.
+    buckets: Vec<ExportedBucket>,
+    /// Oldest first.
+    memories: Vec<ExportedMemory>,
+}
+
+/// A bucket in a file.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExportedBucket {
+    /// Its id, a whole number as text.
+    id: String,
+    /// Its name.
+    name: String,
+    /// What belongs there.
+    description: Option<String>,
+}
+
+/// A memory in a file.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportedMemory {
+    /// Its id.
+    id: String,
+    /// What is remembered.
+    text: String,
+    /// The name of its bucket.
+    bucket: String,
+    /// The bucket it is in.
+    bucket_id: i64,
+    /// The tool that stored it.
+    source: Option<String>,
+    /// 1, and one more for each change.
+    version: i64,
+    /// When it was stored.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// When it was last changed.
+    #[schema(format = DateTime)]
+    updated_at: String,
+}
+
+impl From<Memory> for ExportedMemory {
+    fn from(memory: Memory) -> Self {
+        Self {
+            id: memory.id,
+            text: memory.text,
+            bucket: memory.bucket_name,
+            bucket_id: memory.bucket_id.0,
+            source: memory.source,
+            version: memory.version,
+            created_at: memory.created_at.rfc3339(),
+            updated_at: memory.updated_at.rfc3339(),
+        }
+    }
+}
+
 /// Export memories
 ///
 /// As a file: JSON with `buckets` and `memories`, CSV with a header, or text
@@ -43,10 +107,10 @@ pub enum FormatParam {
     get, path = "/api/export", operation_id = "ExportMemories", tag = "transfer",
     params(
         ("format" = Option<FormatParam>, Query, description = "json without it"),
-        ("bucketId" = Option<String>, Query, pattern = "^[0-9]+$", description = "Only this bucket"),
+        ("bucketId" = Option<String>, Query, pattern = "^[0-9]*$", description = "Only this bucket"),
     ),
     responses((status = 200, description = "The file", content(
-        (String = "application/json"), (String = "text/csv"), (String = "text/plain"),
+        (ExportFile = "application/json"), (String = "text/csv"), (String = "text/plain"),
     ))),
 )]
 pub(super) async fn export(State(app): State<App>, Auth(caller): Auth, params: Params) -> Result<Response> {
@@ -76,8 +140,8 @@ async fn head(app: &App, caller: &Caller, format: Format, bucket: Option<BucketI
         Format::Json => {
             let buckets = bucket::ops::list(app, caller).await?;
             let wanted = buckets.into_iter().filter(|b| bucket.is_none_or(|id| id == b.id));
-            let list: Vec<_> =
-                wanted.map(|b| json!({"id": b.id.to_string(), "name": b.name, "description": b.description})).collect();
+            let bucket = |b: Bucket| ExportedBucket { id: b.id.to_string(), name: b.name, description: b.description };
+            let list: Vec<_> = wanted.map(bucket).collect();
             let now = app.clock.now().rfc3339();
             let list = serde_json::to_string(&list).map_err(Error::internal)?;
             Ok(format!("{{\"version\":1,\"exportedAt\":\"{now}\",\"buckets\":{list},\n\"memories\":["))
@@ -102,7 +166,7 @@ impl Export {
         let Some((memories, cursor)) = self.next.take() else { return Ok(None) };
         let mut out = self.head.take().unwrap_or_default();
         match self.format {
-            Format::Json => self.write_json(&mut out, &memories)?,
+            Format::Json => self.write_json(&mut out, memories)?,
             Format::Csv => write_csv(&mut out, &memories)?,
             Format::Text => memories.iter().for_each(|memory| transfer::write_text(&mut out, memory)),
         }
@@ -117,20 +181,10 @@ impl Export {
         Ok(Some((Bytes::from(out), self)))
     }
 
-    fn write_json(&mut self, out: &mut String, memories: &[Memory]) -> Result<()> {
+    fn write_json(&mut self, out: &mut String, memories: Vec<Memory>) -> Result<()> {
         for memory in memories {
             out.push_str(if std::mem::take(&mut self.first) { "\n" } else { ",\n" });
-            let object = json!({
-                "id": memory.id,
-                "text": memory.text,
-                "bucket": memory.bucket_name,
-                "bucketId": memory.bucket_id.0,
-                "source": memory.source,
-                "version": memory.version,
-                "createdAt": memory.created_at.rfc3339(),
-                "updatedAt": memory.updated_at.rfc3339(),
-            });
-            out.push_str(&serde_json::to_string(&object).map_err(Error::internal)?);
+            out.push_str(&serde_json::to_string(&ExportedMemory::from(memory)).map_err(Error::internal)?);
         }
         Ok(())
     }
@@ -172,6 +226,44 @@ pub struct ImportFailure {
     error: String,
 }
 
+/// What is read from JSON: a list of memories, or an object with one.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes what is read value by value, to say which of them is wrong")]
+pub enum ImportFile {
+    /// The list alone.
+    List(Vec<ImportItem>),
+    /// As an export has it; what else is in it is ignored.
+    File {
+        /// The list.
+        memories: Vec<ImportItem>,
+    },
+}
+
+/// A memory to be stored: its text alone, or with what belongs to it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "as for the file")]
+pub enum ImportItem {
+    /// The text.
+    Text(String),
+    /// The whole memory.
+    #[serde(rename_all = "camelCase")]
+    Object {
+        /// What is to be remembered.
+        text: String,
+        /// The name of its bucket, made if there is none; General without it.
+        #[schema(nullable)]
+        bucket: Option<String>,
+        /// The tool that it comes from.
+        #[schema(nullable)]
+        source: Option<String>,
+        /// When it was first stored, a time or a date.
+        #[schema(nullable)]
+        created_at: Option<String>,
+    },
+}
+
 /// Import memories
 ///
 /// Takes what the export gives, and lists of texts from elsewhere. Memories that
@@ -180,11 +272,11 @@ pub struct ImportFailure {
     post, path = "/api/import", operation_id = "ImportMemories", tag = "transfer",
     params(
         ("format" = Option<FormatParam>, Query, description = "Without it the Content-Type decides"),
-        ("bucketId" = Option<String>, Query, pattern = "^[0-9]+$",
+        ("bucketId" = Option<String>, Query, pattern = "^[0-9]*$",
             description = "Put everything there, whatever the file says"),
     ),
     request_body(content(
-        (String = "application/json"), (String = "text/csv"), (String = "text/plain"),
+        (ImportFile = "application/json"), (String = "text/csv"), (String = "text/plain"),
     )),
     responses(
         (status = 200, description = "Read and stored", body = ImportResponse),

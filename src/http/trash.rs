@@ -62,10 +62,13 @@ pub struct TrashItem {
     /// The tool that stored it.
     source: Option<String>,
     /// When it was stored.
+    #[schema(format = DateTime)]
     created_at: String,
     /// When it was deleted.
+    #[schema(format = DateTime)]
     deleted_at: String,
     /// When it will be purged.
+    #[schema(format = DateTime)]
     purge_at: String,
     /// The receipt of its deletion.
     receipt: String,
@@ -174,13 +177,16 @@ pub struct ReceiptBody {
     /// How many of the deleted are purged by now.
     purged: i64,
     /// When.
+    #[schema(format = DateTime)]
     created_at: String,
     /// When the last of them that was not restored was purged.
+    #[schema(format = DateTime)]
     purged_at: Option<String>,
     /// When nothing was left of the purged in the storage.
+    #[schema(format = DateTime)]
     erased_at: Option<String>,
     /// What `erasedAt` stands for on this server.
-    erasure: Erasure,
+    erasure: ErasureKind,
 }
 
 /// What erasing means: on SQLite that the bytes are gone from the database file
@@ -188,7 +194,7 @@ pub struct ReceiptBody {
 /// vacuumed, the bytes being the database server's.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Erasure {
+pub enum ErasureKind {
     /// The bytes are overwritten.
     BytesOverwritten,
     /// The rows are removed and vacuumed.
@@ -208,9 +214,10 @@ impl ReceiptBody {
             created_at: receipt.created_at.rfc3339(),
             purged_at: receipt.purged_at.map(crate::clock::Micros::rfc3339),
             erased_at: receipt.erased_at.map(crate::clock::Micros::rfc3339),
-            erasure: match app.db {
-                crate::db::Db::Sqlite(_) => Erasure::BytesOverwritten,
-                crate::db::Db::Postgres(_) => Erasure::RowsVacuumed,
+            erasure: if receipt::overwrites_bytes(app) {
+                ErasureKind::BytesOverwritten
+            } else {
+                ErasureKind::RowsVacuumed
             },
         }
     }
@@ -261,7 +268,7 @@ pub struct ReceiptDetails {
 /// Get the receipt of a deletion
 #[utoipa::path(
     get, path = "/api/deletions/{deletionId}", operation_id = "GetDeletion", tag = "receipts",
-    params(("deletionId" = String, Path, description = "The receipt's id")),
+    params(("deletionId" = String, Path, pattern = "^del_[0-9a-f]{32}$", description = "The receipt's id")),
     responses(
         (status = 200, description = "The receipt", body = ReceiptDetails),
         (status = 404, description = "No such receipt", body = ErrorResponse),

@@ -150,6 +150,9 @@ fn parse_csv(text: &str) -> Result<Vec<Item>> {
     let bad = |error: csv::Error| Error::invalid(format!("The file is not CSV with a column 'text': {error}."));
     let header: csv::StringRecord =
         reader.headers().map_err(bad)?.iter().map(|name| name.trim().to_lowercase()).collect();
+    if !header.iter().any(|name| ["text", "memory", "content"].contains(&name)) {
+        return Err(Error::invalid("The file is not CSV with a column 'text'; its first line must name the columns."));
+    }
     reader.set_headers(header);
     let row = |row: csv::Result<CsvRow>| {
         let row = row.map_err(bad)?;
@@ -329,5 +332,6 @@ mod tests {
         assert_eq!((items[0].bucket.as_deref(), items[0].source.as_deref()), (None, Some("x")));
         assert_eq!(items[1].bucket.as_deref(), Some("Work"));
         assert!(parse(Format::Csv, b"a,b\n1,2\n").is_err());
+        assert!(parse(Format::Csv, b"a,b\n").is_err());
     }
 }
