@@ -279,7 +279,7 @@ impl<'a> Values<'a> {
 
     fn number<T>(&self, name: &str, least: T, most: T) -> Result<T>
     where
-        T: std::str::FromStr + PartialOrd + fmt::Display,
+        T: std::str::FromStr + PartialOrd + fmt::Display + Copy,
     {
         let wanted = format!("a whole number from {least} to {most}");
         let value: T = self.parse(name, &wanted)?;

@@ -249,11 +249,11 @@ async fn user(config: Config, command: UserCommand) -> Result<ExitCode> {
             format!("Made user '{name}'. Give it a token: commonplace token create NAME --user {name}\n")
         }
         UserCommand::List => {
-            let accounts = auth::accounts(&app).await?;
-            accounts
-                .iter()
-                .map(|account| format!("{}  since {}\n", account.name, account.created_at.rfc3339()))
-                .collect()
+            let mut out = String::new();
+            for account in auth::accounts(&app).await? {
+                let _ = writeln!(out, "{}  since {}", account.name, account.created_at.rfc3339());
+            }
+            out
         }
         UserCommand::Remove { name, yes } => {
             let account = auth::account(&app, Some(&name)).await?;

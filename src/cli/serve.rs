@@ -17,7 +17,7 @@ use crate::{http, memory};
 /// Name of the account made at the first start.
 const OWNER: &str = "owner";
 /// How often the trash is looked at.
-const HOUSEKEEPING: Duration = Duration::from_secs(60);
+const HOUSEKEEPING: Duration = Duration::from_mins(1);
 
 pub(super) async fn run(config: Config) -> Result<ExitCode> {
     start_log(&config)?;
@@ -53,9 +53,9 @@ fn start_log(config: &Config) -> Result<()> {
         .map_err(|error| Error::invalid(format!("The setting log can't be read: {error}.")))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if config.log_json {
-        log.json().init()
+        log.json().init();
     } else {
-        log.init()
+        log.init();
     }
     Ok(())
 }
