@@ -53,13 +53,19 @@ struct Database {
     name: String,
 }
 
+fn private() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o700)
+}
+
 impl Place {
     pub async fn new(engine: Engine) -> Self {
         let database = match engine {
             Engine::Sqlite => None,
             Engine::Postgres => Some(Database::create().await),
         };
-        Self { engine, folder: TempDir::new().expect("a temporary folder"), database }
+        // Only for its owner, as the program makes it: 'doctor' objects to any other.
+        let folder = tempfile::Builder::new().permissions(private()).tempdir().expect("a temporary folder");
+        Self { engine, folder, database }
     }
 
     /// The settings that lead to this place.
@@ -258,14 +264,19 @@ impl User {
     pub async fn remember_all(&self, texts: &[String]) -> Vec<String> {
         let imported = self.post("/api/import", json!(texts)).await.ok();
         assert_eq!(imported["created"], json!(texts.len()), "{imported}");
+        let ids = self.ids().await;
+        texts.iter().map(|text| ids[text.as_str()].clone()).collect()
+    }
+
+    /// The ids of all memories, by their texts.
+    pub async fn ids(&self) -> std::collections::HashMap<String, String> {
         let export = self.get("/api/export").await.ok();
-        let ids: std::collections::HashMap<&str, &str> = export["memories"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .map(|memory| (memory["text"].as_str().expect("text"), memory["id"].as_str().expect("id")))
-            .collect();
-        texts.iter().map(|text| ids[text.as_str()].to_owned()).collect()
+        let memories = export["memories"].as_array().expect("a list").iter();
+        let pair = |memory: &Value| {
+            let field = |name: &str| memory[name].as_str().expect("a text").to_owned();
+            (field("text"), field("id"))
+        };
+        memories.map(pair).collect()
     }
 
     /// The texts of all memories, newest first.

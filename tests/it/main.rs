@@ -5,5 +5,6 @@
 //! tests fail: nothing is skipped.
 
 mod api;
+mod forget;
 mod harness;
 mod seam;
