@@ -1,5 +1,3 @@
-create extension if not exists vector;
-
 -- English stemming without a stop-word list: which words of a query carry no
 -- meaning is decided in one place for both engines (src/search).
 create text search dictionary commonplace_stem (template = snowball, language = english);

@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 
 /// How often a transaction is tried when others get in its way.
 const TRIES: u32 = 8;
+/// The oldest version that is supported, as `server_version_num` has it.
+const OLDEST: i64 = 150_000;
 /// Any number; all nodes take the same lock to migrate one after another.
 const MIGRATION_LOCK: i64 = 0x636f_6d6d_6f6e;
 
@@ -103,6 +105,14 @@ impl Postgres {
     async fn migrate(&self) -> Result<()> {
         let mut raw = self.pool.acquire().await.map_err(storage)?;
         let mut tx = raw.begin().await.map_err(storage)?;
+        let version = sqlx::query_scalar("select current_setting('server_version_num')::int8");
+        let version: i64 = version.fetch_one(&mut *tx).await.map_err(storage)?;
+        if version < OLDEST {
+            return Err(Error::Conflict(format!(
+                "commonplace needs PostgreSQL 15 or newer; this server is {}.",
+                version / 10_000
+            )));
+        }
         let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK);
         tx.execute(lock).await.map_err(storage)?;
         tx.execute(sqlx::raw_sql(migrate::TABLE)).await.map_err(storage)?;
