@@ -11,7 +11,8 @@ use crate::clock::Micros;
 use crate::db::Erasure;
 use crate::error::{Error, Result};
 use crate::id::{self, AccountId};
-use crate::{bucket, receipt, search};
+use crate::receipt::{Draft, Operation};
+use crate::{bucket, memory, receipt, search};
 
 /// What every token begins with, so that people and secret scanners know one.
 const PREFIX: &str = "cmpl_";
@@ -125,11 +126,32 @@ pub async fn account(app: &App, name: Option<&str>) -> Result<Account> {
 
 /// Removes an account with everything in it, beyond recovery.
 ///
+/// Its memories and tokens go first, with a receipt, so that a crash or a
+/// reader that blocks the erasure leaves an account behind that says so, and
+/// the housekeeping finishes. Then it is repeated.
+///
 /// # Errors
 /// As [`crate::db::Db::write`] and [`receipt::ops::finish_erasure`];
-/// [`Error::Conflict`] where the account is removed but its bytes are not erased
-/// yet, which no receipt could tell, since those go with the account.
+/// [`Error::Conflict`] where the erasure is blocked.
 pub async fn remove_account(app: &App, account: AccountId) -> Result<()> {
+    let draft = Draft::new(app, &Caller::operator(account), Operation::RemoveUser, true)?;
+    app.db
+        .write(draft, |tx, draft| {
+            async move {
+                rows::advance(tx, draft.account, 1).await?;
+                rows::delete_all_tokens(tx, draft.account).await?;
+                memory::delete::remove_all(tx, draft).await
+            }
+            .boxed()
+        })
+        .await?;
+    if receipt::ops::finish_erasure(app).await? == Erasure::Blocked {
+        return Err(Error::Conflict(
+            "Every memory of this user is removed, but not overwritten yet, because another program keeps the \
+             database open. Close it and repeat the command."
+                .to_owned(),
+        ));
+    }
     app.db
         .write(account, |tx, account| {
             async move {
@@ -140,11 +162,12 @@ pub async fn remove_account(app: &App, account: AccountId) -> Result<()> {
             .boxed()
         })
         .await?;
+    // What is left is the names of the account, its buckets and its tokens.
     match receipt::ops::finish_erasure(app).await? {
         Erasure::Bytes | Erasure::Vacuumed => Ok(()),
         Erasure::Blocked => Err(Error::Conflict(
-            "The user is removed, but another program is reading the database and holds on to its log, \
-             where the bytes still are. They go with the next purge."
+            "The user is removed and every memory overwritten, but another program is reading the database and \
+             holds on to its log, where the names of the user's buckets still are. They go with the next purge."
                 .to_owned(),
         )),
     }

@@ -114,6 +114,11 @@ pub(super) async fn delete_tokens(tx: &mut Tx, account: AccountId, id_or_name: &
     tx.execute(sql, &[account.0.into(), id_or_name.into()]).await
 }
 
+/// Removes every token of an account.
+pub(super) async fn delete_all_tokens(tx: &mut Tx, account: AccountId) -> Result<()> {
+    tx.execute("delete from api_token where account_id = $1", &[account.0.into()]).await.map(drop)
+}
+
 pub(super) async fn touch_token(tx: &mut Tx, lookup: &str, now: Micros) -> Result<()> {
     let sql = "update api_token set last_used_at = $2 where lookup = $1";
     tx.execute(sql, &[lookup.into(), now.0.into()]).await.map(drop)

@@ -130,6 +130,14 @@ pub(crate) async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: us
     })
 }
 
+/// Deletes every memory of the account and purges its trash, under the
+/// conditions of [`remove`].
+pub(crate) async fn remove_all(tx: &mut Tx, draft: &Draft) -> Result<()> {
+    let ids = rows::ids_where(tx, draft.account, &rows::Conditions::default()).await?;
+    remove(tx, draft, &ids, ids.len()).await?;
+    super::trash::purge_all(tx, draft).await
+}
+
 /// A count that differs from the rows just found means that the promise of
 /// exactness is broken, so the transaction must not stand.
 pub(super) fn expect(changed: u64, wanted: usize) -> Result<()> {

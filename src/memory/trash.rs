@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use futures_util::FutureExt;
 
 use super::delete::{Deleted, check_count, expect, finish};
-use super::{Asked, rows};
 pub use super::rows::Trashed;
+use super::{Asked, rows};
 use crate::app::App;
 use crate::auth::{self, Caller, Scope};
 use crate::bucket;
@@ -123,6 +123,12 @@ pub async fn purge(app: &App, caller: &Caller, part: Part) -> Result<Deleted> {
         .boxed()
     });
     finish(app, deleted.await?).await
+}
+
+/// Purges all of the account's trash, on the receipts of its deletions.
+pub(super) async fn purge_all(tx: &mut Tx, draft: &Draft) -> Result<()> {
+    let ids = rows::trash_ids(tx, draft.account).await?;
+    purge_in(tx, draft.account, &ids, draft.now).await.map(drop)
 }
 
 async fn purge_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros) -> Result<Vec<String>> {

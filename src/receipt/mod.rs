@@ -30,6 +30,8 @@ pub enum Operation {
     PurgeTrash,
     /// All of the trash.
     EmptyTrash,
+    /// Everything of an account, and then the account.
+    RemoveUser,
 }
 
 impl Operation {
@@ -43,6 +45,7 @@ impl Operation {
             Self::DeleteBucket => "delete-bucket",
             Self::PurgeTrash => "purge-trash",
             Self::EmptyTrash => "empty-trash",
+            Self::RemoveUser => "remove-user",
         }
     }
 }

@@ -130,12 +130,11 @@ async fn purge(ann: &User, random: &mut Random, dead: &[&String]) {
 
 /// Every term of the index finds the same rows as in an index built anew.
 fn search_equals_that_of_a_fresh_index(place: &Place) {
-    let file = place.folder.path().join("commonplace.db");
     let copy = place.folder.path().join("copy.db");
-    std::fs::copy(&file, &copy).expect("copied");
-    let fresh = open(&copy);
+    std::fs::copy(place.folder.path().join("commonplace.db"), &copy).expect("copied");
+    let fresh = rusqlite::Connection::open(&copy).expect("opens");
     fresh.execute_batch("insert into memory_fts (memory_fts) values ('rebuild')").expect("rebuilt");
-    let kept = open(&file);
+    let kept = open(place);
     let mut terms = fresh.prepare("select term from memory_terms order by term").expect("terms");
     let terms: Vec<String> = terms.query_map([], |row| row.get(0)).expect("terms").map(|t| t.expect("text")).collect();
     let mut known = kept.prepare("select term from memory_terms order by term").expect("terms");

@@ -16,7 +16,7 @@ const MEMORIES: usize = 3_000;
 fn keys_without_a_page(place: &Place) -> i64 {
     let sql = "select count(*) from memory_fts_idx i where length(term) > 0 \
                and not exists (select 1 from memory_fts_data d where d.id = (i.segid << 37) + (i.pgno >> 1))";
-    open(&place.folder.path().join("commonplace.db")).query_row(sql, [], |row| row.get(0)).expect("a count")
+    open(place).query_row(sql, [], |row| row.get(0)).expect("a count")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -36,7 +36,7 @@ async fn a_purge_in_the_middle_of_a_merge_of_the_index_leaves_no_word() {
     ann.remember_all(&texts).await;
     // What FTS5 does by itself at some sizes, here and now: some pages' work of a larger merge.
     let merge = "insert into memory_fts (memory_fts, rank) values ('merge', -100)";
-    open(&place.folder.path().join("commonplace.db")).execute_batch(merge).expect("merged in part");
+    open(&place).execute_batch(merge).expect("merged in part");
     assert!(keys_without_a_page(&place) > 10, "the index is not in the middle of a merge");
 
     // All but a few: between most keys no word is left.
@@ -57,7 +57,7 @@ async fn a_purge_in_the_middle_of_a_merge_of_the_index_leaves_no_word() {
 
     // The merge goes on where it was, without what it was rid of.
     let merge = "insert into memory_fts (memory_fts, rank) values ('merge', 100000)";
-    open(&place.folder.path().join("commonplace.db")).execute_batch(merge).expect("merged");
+    open(&place).execute_batch(merge).expect("merged");
     assert_eq!(keys_without_a_page(&place), 0, "the merge is done");
     for text in &living {
         let word = text.rsplit(' ').next().expect("a word");
