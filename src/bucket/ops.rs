@@ -160,6 +160,14 @@ pub(crate) async fn existing(tx: &mut Tx, account: AccountId, id: BucketId) -> R
     found.ok_or_else(|| Error::not_found("There is no bucket with that id; see GET /api/buckets."))
 }
 
+/// How many buckets, of all accounts, count their memories wrong.
+///
+/// # Errors
+/// As [`crate::db::Db::read`].
+pub async fn miscounted(app: &App) -> Result<i64> {
+    app.db.read((), |tx, ()| rows::miscounted(tx).boxed()).await
+}
+
 fn taken(name: &str) -> Error {
     Error::Conflict(format!("There is a bucket '{name}' already; choose another name."))
 }

@@ -92,7 +92,7 @@ pub(super) async fn delete(tx: &mut Tx, account: AccountId, id: BucketId) -> Res
 }
 
 /// Buckets of all accounts whose count is not the number of their memories.
-pub(crate) async fn miscounted(tx: &mut Tx) -> Result<i64> {
+pub(super) async fn miscounted(tx: &mut Tx) -> Result<i64> {
     let sql = "select count(*) from bucket b where memory_count <> \
                (select count(*) from memory m where m.account_id = b.account_id and m.bucket_id = b.id)";
     tx.one(sql, &[]).await?.int(0)

@@ -3,8 +3,6 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use futures_util::FutureExt;
-
 use super::print;
 use crate::app::App;
 use crate::clock::Clock;
@@ -25,11 +23,11 @@ pub(super) async fn run(config: Config) -> Result<ExitCode> {
     }
     let app = App::open(config, Clock::default()).await?;
     findings.extend(app.db.check().await?);
-    let miscounted = app.db.read((), |tx, ()| bucket::rows::miscounted(tx).boxed()).await?;
+    let miscounted = bucket::ops::miscounted(&app).await?;
     if miscounted > 0 {
         findings.push(format!("{miscounted} buckets count their memories wrong."));
     }
-    let unfinished = app.db.read((), |tx, ()| receipt::rows::to_erase(tx).boxed()).await?.len();
+    let unfinished = receipt::ops::to_erase(&app).await?.len();
     if unfinished > 0 {
         findings.push(format!(
             "{unfinished} purges are not erased from the storage yet. A running server finishes them within \

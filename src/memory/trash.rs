@@ -165,7 +165,7 @@ pub async fn purge_due(app: &App) -> Result<usize> {
             }
         }
     }
-    let unfinished = app.db.read((), |tx, ()| receipt::rows::to_erase(tx).boxed()).await?;
+    let unfinished = receipt::ops::to_erase(app).await?;
     if purged > 0 || !unfinished.is_empty() {
         receipt::ops::finish_erasure(app).await?;
     }

@@ -33,6 +33,14 @@ pub async fn get(app: &App, caller: &Caller, id: &str) -> Result<(Receipt, Proof
     found.ok_or_else(none)
 }
 
+/// The receipts, of all accounts, whose purge is committed but not yet erased.
+///
+/// # Errors
+/// As [`crate::db::Db::read`].
+pub async fn to_erase(app: &App) -> Result<Vec<String>> {
+    app.db.read((), |tx, ()| rows::to_erase(tx).boxed()).await
+}
+
 /// Erases what committed purges have left in the storage and notes it in their
 /// receipts. Where a reader of another process holds on to it, the receipts
 /// stay unfinished and the next call, at the latest the housekeeping's, tries again.
@@ -41,7 +49,7 @@ pub async fn get(app: &App, caller: &Caller, id: &str) -> Result<(Receipt, Proof
 /// [`Error::Unavailable`] where the storage fails; the purge itself stands.
 pub async fn finish_erasure(app: &App) -> Result<Erasure> {
     // Only what is committed before the erasing begins is covered by it.
-    let ids = app.db.read((), |tx, ()| rows::to_erase(tx).boxed()).await?;
+    let ids = to_erase(app).await?;
     let erasure = app.db.erase().await?;
     if erasure != Erasure::Blocked && !ids.is_empty() {
         let args = (ids, app.clock.now());

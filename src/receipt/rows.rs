@@ -75,7 +75,7 @@ fn receipt(mut row: Row) -> Result<Receipt> {
 }
 
 /// The receipts of all accounts whose purge is committed but not yet erased.
-pub(crate) async fn to_erase(tx: &mut Tx) -> Result<Vec<String>> {
+pub(super) async fn to_erase(tx: &mut Tx) -> Result<Vec<String>> {
     let sql = "select id from deletion where purged_at is not null and erased_at is null order by id";
     tx.rows(sql, &[]).await?.into_iter().map(|mut row| row.text(0)).collect()
 }
