@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::buckets::BucketBody;
 use super::error::ErrorResponse;
-use super::extract::{Auth, Body, Params, bucket_id_forms, time};
+use super::extract::{Auth, Body, Params, PathId, bucket_id_forms, time};
 use crate::app::App;
 use crate::bucket::BucketRef;
 use crate::clock::Micros;
@@ -283,6 +283,10 @@ pub enum ContentType {
 /// move of several (`memoryIds`, with a bucket).
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(examples(
+    json!({"memoryId": "mem_01983f2a6c5d7b8e9f00112233445566", "text": "2026-07-26: Ada drinks tea now."}),
+    json!({"memoryIds": ["mem_01983f2a6c5d7b8e9f00112233445566"], "bucketName": "General"}),
+))]
 pub struct UpdateMemoryRequest {
     /// The memory to edit or move.
     #[serde(default)]
@@ -458,7 +462,7 @@ impl From<(Memory, Vec<Version>)> for MemoryDetails {
 pub(super) async fn get(
     State(app): State<App>,
     Auth(caller): Auth,
-    Path(id): Path<String>,
+    PathId(id): PathId,
 ) -> Result<Json<MemoryDetails>> {
     Ok(Json(ops::get(&app, &caller, &id).await?.into()))
 }
@@ -510,7 +514,7 @@ pub(super) fn receipt_headers(deleted: &Deleted) -> Result<ReceiptHeaders> {
 pub(super) async fn delete_one(
     State(app): State<App>,
     Auth(caller): Auth,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     params: Params,
 ) -> Result<(ReceiptHeaders, Json<DeleteMemoryResponse>)> {
     let mode = Mode { purge: params.truth("purge")?, dry_run: false };
@@ -618,6 +622,7 @@ fn results(asked: Vec<String>, deleted: &Deleted) -> Vec<DeleteResult> {
 /// Which memories to delete: those that meet every condition given.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(examples(json!({"source": "chatgpt", "before": "2026-01-01", "dryRun": true})))]
 pub struct DeleteByFilterRequest {
     /// In this bucket.
     #[serde(default, deserialize_with = "bucket_id_forms")]
