@@ -7,4 +7,6 @@
 mod api;
 mod forget;
 mod harness;
+mod openapi;
 mod seam;
+mod tidy;
