@@ -459,11 +459,7 @@ impl From<(Memory, Vec<Version>)> for MemoryDetails {
         (status = 404, description = "No such memory", body = ErrorResponse),
     ),
 )]
-pub(super) async fn get(
-    State(app): State<App>,
-    Auth(caller): Auth,
-    PathId(id): PathId,
-) -> Result<Json<MemoryDetails>> {
+pub(super) async fn get(State(app): State<App>, Auth(caller): Auth, PathId(id): PathId) -> Result<Json<MemoryDetails>> {
     Ok(Json(ops::get(&app, &caller, &id).await?.into()))
 }
 

@@ -72,6 +72,7 @@ pub(super) async fn create_in(tx: &mut Tx, account: AccountId, new: &NewMemory, 
     rows::insert(tx, account, &row).await?;
     search::index(tx, account, std::slice::from_ref(&id)).await?;
     bucket::rows::count(tx, account, bucket.id, 1).await?;
+    crate::failpoint::reach("create:counted");
     Ok(Created { id, duplicate: false })
 }
 

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::auth::{self, Caller, Scope};
 use crate::bucket;
 use crate::clock::Micros;
-use crate::db::Tx;
+use crate::db::{Erasure, Tx};
 use crate::error::{Error, Result};
 use crate::id::AccountId;
 use crate::receipt::{self, Draft, Operation};
@@ -51,6 +51,7 @@ async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros
     let copied = rows::copy_from_trash(tx, account, ids, general.id).await?;
     let (restored, receipts) = take(tx, account, ids).await?;
     expect(copied, restored.len())?;
+    crate::failpoint::reach("restore:taken");
     search::index(tx, account, &restored).await?;
     let mut in_bucket = BTreeMap::new();
     for (_, bucket) in rows::locate(tx, account, &restored).await? {
@@ -62,6 +63,7 @@ async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros
     for (receipt, count) in receipts {
         receipt::rows::settle(tx, account, &receipt, count, 0, now).await?;
     }
+    crate::failpoint::reach("restore:settled");
     Ok(restored.len())
 }
 
@@ -133,6 +135,7 @@ pub(super) async fn purge_all(tx: &mut Tx, draft: &Draft) -> Result<()> {
 
 async fn purge_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros) -> Result<Vec<String>> {
     let (purged, receipts) = take(tx, account, ids).await?;
+    crate::failpoint::reach("purge:taken");
     rows::delete_versions(tx, account, &purged).await?;
     for (receipt, count) in receipts {
         receipt::rows::settle(tx, account, &receipt, 0, count, now).await?;
@@ -167,7 +170,10 @@ pub async fn purge_due(app: &App) -> Result<usize> {
     }
     let unfinished = receipt::ops::to_erase(app).await?;
     if purged > 0 || !unfinished.is_empty() {
-        receipt::ops::finish_erasure(app).await?;
+        match receipt::ops::finish_erasure(app).await? {
+            Erasure::Bytes | Erasure::Vacuumed => tracing::info!("finished the erasure of what was purged"),
+            Erasure::Blocked => tracing::warn!("another program keeps the database open; it is not erased yet"),
+        }
     }
     Ok(purged)
 }

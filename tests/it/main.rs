@@ -5,6 +5,7 @@
 //! tests fail: nothing is skipped.
 
 mod api;
+mod crash;
 mod forget;
 mod harness;
 mod openapi;

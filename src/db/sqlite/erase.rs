@@ -40,10 +40,12 @@ pub(super) fn erase(connection: &mut Connection) -> Result<Erasure> {
             return Err(error);
         }
     }
+    crate::failpoint::reach("erase:cleared");
     connection.set_busy_timeout(Some(CHECKPOINT_WAIT))?;
     let checkpoint = connection.rows("pragma wal_checkpoint(truncate)", &[]);
     connection.set_busy_timeout(None)?;
     let blocked = checkpoint?.first().is_none_or(|row| row.0.first() != Some(&Cell::Int(0)));
+    crate::failpoint::reach("erase:done");
     Ok(if blocked { Erasure::Blocked } else { Erasure::Bytes })
 }
 
