@@ -1,13 +1,13 @@
 //! Buckets over HTTP: contract rows 7 and 8, and our additions.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::error::ErrorResponse;
-use super::extract::{Auth, Body, Params, bucket_id};
+use super::extract::{Auth, Body, Params, PathId, bucket_id};
 use super::memories::receipt_headers;
 use crate::app::App;
 use crate::bucket::ops::{self, Contents};
@@ -147,7 +147,7 @@ fn given<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Optio
 pub(super) async fn update(
     State(app): State<App>,
     Auth(caller): Auth,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     Body(body): Body<UpdateBucketRequest>,
 ) -> Result<Json<BucketBody>> {
     let id = bucket_id(&id)?;
@@ -194,7 +194,7 @@ pub enum BucketDeletedMessage {
 pub(super) async fn delete(
     State(app): State<App>,
     Auth(caller): Auth,
-    Path(id): Path<String>,
+    PathId(id): PathId,
     params: Params,
 ) -> Result<(HeaderMap, Json<DeleteBucketResponse>)> {
     let purge = params.truth("purge")?;

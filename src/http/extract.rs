@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{FromRef, FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRef, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
@@ -32,6 +32,18 @@ where
         let app = App::from_ref(state);
         let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         auth::ops::authenticate(&app, header).await.map(Self)
+    }
+}
+
+/// The one id in a path.
+pub struct PathId(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let path = Path::from_request_parts(parts, state).await;
+        path.map(|Path(id)| Self(id)).map_err(|_| Error::invalid("The id in the path is not UTF-8 text."))
     }
 }
 
@@ -199,4 +211,25 @@ pub(super) async fn read_body(request: Request, app: &App, limit: usize) -> Resu
 
 fn is_over_limit(error: &axum::Error) -> bool {
     matches!(std::error::Error::source(error), Some(source) if source.is::<http_body_util::LengthLimitError>())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::{BucketId, bucket_id_forms};
+
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(deserialize_with = "bucket_id_forms")]
+        id: Option<BucketId>,
+    }
+
+    #[test]
+    fn a_bucket_id_with_a_fraction_of_zero_is_read_exactly() {
+        for id in BucketId::MAX - 1_000..=BucketId::MAX {
+            let named: Named = serde_json::from_str(&format!(r#"{{"id":{id}.0}}"#)).expect("reads");
+            assert_eq!(named.id, Some(BucketId(id)));
+        }
+    }
 }

@@ -1,13 +1,13 @@
 //! The trash and the receipts over HTTP.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::error::ErrorResponse;
-use super::extract::{Auth, Body, Params};
+use super::extract::{Auth, Body, Params, PathId};
 use super::memories::receipt_headers;
 use crate::app::App;
 use crate::error::Result;
@@ -277,7 +277,7 @@ pub struct ReceiptDetails {
 pub(super) async fn receipt(
     State(app): State<App>,
     Auth(caller): Auth,
-    Path(id): Path<String>,
+    PathId(id): PathId,
 ) -> Result<Json<ReceiptDetails>> {
     let (receipt, proof) = receipt::ops::get(&app, &caller, &id).await?;
     Ok(Json(ReceiptDetails {
