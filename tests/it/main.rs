@@ -8,6 +8,7 @@ mod api;
 mod crash;
 mod forget;
 mod harness;
+mod isolation;
 mod openapi;
 mod seam;
 mod tidy;
