@@ -3,6 +3,7 @@
 mod mass;
 mod merging;
 mod remains;
+mod rounds;
 
 use std::collections::BTreeSet;
 

