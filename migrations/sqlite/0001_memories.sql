@@ -62,9 +62,6 @@ create virtual table memory_fts using fts5 (
     content_rowid = 'doc',
     tokenize = 'porter unicode61 remove_diacritics 2'
 );
-insert into memory_fts (memory_fts, rank) values ('secure-delete', 1);
-
-create virtual table memory_terms using fts5vocab (memory_fts, row);
 
 create table memory_version (
     account_id integer not null references account (id) on delete cascade,

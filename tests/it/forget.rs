@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 
 use crate::harness::{Engine, Place, Server, User, run};
 
+/// Shows the words in the full-text index, as `memory_terms`, to one connection.
+const SHOW_TERMS: &str = "create virtual table temp.memory_terms using fts5vocab (main, memory_fts, row)";
+
 /// The database file beside the server, as any other program would open it.
 fn open(place: &Place) -> rusqlite::Connection {
     let connection = rusqlite::Connection::open(place.folder.path().join("commonplace.db")).expect("opens");
@@ -23,6 +26,7 @@ fn open(place: &Place) -> rusqlite::Connection {
 /// The terms of the full-text index, in lower case and stemmed.
 fn terms(place: &Place) -> BTreeSet<String> {
     let connection = open(place);
+    connection.execute_batch(SHOW_TERMS).expect("a view of the index");
     let mut terms = connection.prepare("select term from memory_terms").expect("a query");
     terms.query_map([], |row| row.get(0)).expect("rows").map(|term| term.expect("text")).collect()
 }

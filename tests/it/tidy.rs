@@ -23,7 +23,6 @@ const FACE_USES: &[(&str, &str, &str)] = &[
 /// Tables and columns that only one engine has, each with its reason.
 const ONE_ENGINE: &[(&str, &str, &str)] = &[
     ("sqlite", "memory_fts", "full-text search is a virtual table there"),
-    ("sqlite", "memory_terms", "shows the words in the full-text index, to check that none outlives its memory"),
     ("postgres", "memory.tsv", "full-text search is a generated column there"),
 ];
 

@@ -1,20 +1,21 @@
 //! Removing what `secure_delete` leaves behind, so that a purge can be proven by
 //! searching the file.
 //!
-//! With `secure_delete` and FTS5's `secure-delete` a deleted row is overwritten
-//! where it stood, but three copies of its bytes can survive it. All were found
-//! by searching files for what had been deleted from them:
+//! `secure_delete` overwrites a deleted row where it stood. Two kinds of copies
+//! survive that; both were found by searching files for what had been deleted:
 //!
-//! 1. When `SQLite` balances a b-tree, it rebuilds pages with fewer cells and
+//! 1. The full-text index only marks what is deleted from it; the words stay in
+//!    its segments, and in the separators between their pages, until they are
+//!    merged. FTS5's option `secure-delete` removes words at once, but at 70
+//!    times the cost (10 s for 10,000 of 100,000 memories), and leaves separators
+//!    and the used-up inputs of unfinished merges. Merging the whole index into
+//!    one segment (`optimize`) leaves nothing, in 0.1 s for 100,000 memories,
+//!    but for a case in which the marks are kept, see [`is_clean`].
+//! 2. When `SQLite` balances a b-tree, it rebuilds pages with fewer cells and
 //!    leaves the old bytes between the cell pointers and the first cell
 //!    (`rebuildPage` in btree.c; `defragmentPage` clears that gap, it does not).
 //!    A cell deleted later is overwritten in its new place only. Measured: one
 //!    memory in 10,000 stayed readable after half of 20,000 were deleted.
-//! 2. FTS5 keeps in `memory_fts_idx`, for each leaf page of a segment, a prefix
-//!    of the page's first term. It stays when that term is gone, and, while a
-//!    segment is being merged a few pages at a time, even when the page is.
-//! 3. An input of such a merge that is used up stays in `memory_fts_data` until
-//!    the whole merge is done, out of reach of any deletion.
 //!
 //! The page format is that of <https://sqlite.org/fileformat2.html>, section 1.6.
 
@@ -28,18 +29,12 @@ use crate::error::{Error, Result};
 /// How long a purge waits for readers of other processes to let go of the log.
 const CHECKPOINT_WAIT: Duration = Duration::from_secs(5);
 
-/// Clears all kinds of remains in a transaction of its own, then empties the
-/// write-ahead log, which still has the pages as they were.
+/// Clears both kinds of remains, then empties the write-ahead log, which still
+/// has the pages as they were.
 pub(super) fn erase(connection: &mut Connection) -> Result<Erasure> {
-    connection.batch("begin immediate")?;
-    let cleared = clear_index(connection).and_then(|()| clear_gaps(connection));
-    match cleared {
-        Ok(()) => connection.batch("commit")?,
-        Err(error) => {
-            connection.batch("rollback")?;
-            return Err(error);
-        }
-    }
+    in_transaction(connection, merge_index)?;
+    // After the other's commit, which may write pages of the index itself.
+    in_transaction(connection, clear_gaps)?;
     crate::failpoint::reach("erase:cleared");
     connection.set_busy_timeout(Some(CHECKPOINT_WAIT))?;
     let checkpoint = connection.rows("pragma wal_checkpoint(truncate)", &[]);
@@ -49,56 +44,50 @@ pub(super) fn erase(connection: &mut Connection) -> Result<Erasure> {
     Ok(if blocked { Erasure::Blocked } else { Erasure::Bytes })
 }
 
-fn clear_index(connection: &mut Connection) -> Result<()> {
-    remove_merged_segments(connection)?;
-    remove_separators_of_no_page(connection)?;
-    refresh_separators(connection)
+fn in_transaction(connection: &mut Connection, work: fn(&mut Connection) -> Result<()>) -> Result<()> {
+    connection.batch("begin immediate")?;
+    let done = work(connection);
+    connection.batch(if done.is_ok() { "commit" } else { "rollback" })?;
+    done
 }
 
-/// How many bits of a key of `memory_fts_data` are below the segment's number.
-const SEGMENT_SHIFT: i64 = 37;
-
-/// Removes the inputs of an unfinished merge that are used up. FTS5 reads
-/// nothing of them, and finds nothing left to remove when the merge is done.
-fn remove_merged_segments(connection: &mut Connection) -> Result<()> {
+/// Merges the full-text index into one segment without marks of deletions.
+fn merge_index(connection: &mut Connection) -> Result<()> {
     const STRUCTURE: i64 = 10;
+    connection.batch("insert into memory_fts (memory_fts) values ('optimize')")?;
     let row = connection.rows("select block from memory_fts_data where id = $1", &[STRUCTURE.into()])?.pop();
     let structure = row.ok_or_else(|| Error::internal("the full-text index has no structure"))?.bytes(0)?;
-    let merged = merged_segments(&structure)
+    let clean = is_clean(&structure)
         .ok_or_else(|| Error::internal("the structure of the full-text index is damaged; run 'commonplace doctor'"))?;
-    for segment in merged {
-        connection.execute(
-            "delete from memory_fts_data where id >= $1 and id < $2",
-            &[(segment << SEGMENT_SHIFT).into(), ((segment + 1) << SEGMENT_SHIFT).into()],
-        )?;
+    if !clean {
+        connection.batch("insert into memory_fts (memory_fts) values ('rebuild')")?;
     }
     Ok(())
 }
 
-/// The numbers of the segments that an FTS5 structure record lists without a
-/// page. See `fts5StructureDecode` in fts5_index.c.
-fn merged_segments(structure: &[u8]) -> Option<Vec<i64>> {
+/// Whether an FTS5 structure record tells of an index without marks of
+/// deletions, each of which holds a deleted word.
+///
+/// A merge drops them only where its output is the one segment of the highest
+/// level (`bOldest` in `fts5IndexMergeLevel`). 'optimize' merges on the level
+/// where the segments are, and they are on a low one after the index has grown
+/// by far: then FTS5 moves the older segment down to the new ones. The record
+/// is read as by `fts5StructureDecode`.
+fn is_clean(structure: &[u8]) -> Option<bool> {
     let after_cookie = structure.get(4..)?;
     let with_origins = after_cookie.strip_prefix(&[0xff, 0, 0, 1]);
     let mut rest = with_origins.unwrap_or(after_cookie);
-    let levels = varint(&mut rest)?;
-    let (_segments, _writes) = (varint(&mut rest)?, varint(&mut rest)?);
-    let mut merged = Vec::new();
+    let (levels, segments, _writes) = (varint(&mut rest)?, varint(&mut rest)?, varint(&mut rest)?);
+    let mut on_highest = 0;
     for _ in 0..levels {
         let _merging = varint(&mut rest)?;
-        for _ in 0..varint(&mut rest)? {
-            let (segment, first, _last) = (varint(&mut rest)?, varint(&mut rest)?, varint(&mut rest)?);
-            if with_origins.is_some() {
-                for _ in 0..5 {
-                    varint(&mut rest)?;
-                }
-            }
-            if first == 0 {
-                merged.push(segment);
-            }
+        on_highest = varint(&mut rest)?;
+        let numbers = if with_origins.is_some() { 8 } else { 3 };
+        for _ in 0..on_highest.checked_mul(numbers)? {
+            varint(&mut rest)?;
         }
     }
-    rest.is_empty().then_some(merged)
+    rest.is_empty().then_some(segments == 0 || (segments == 1 && on_highest == 1))
 }
 
 /// Takes an integer as `SQLite` writes it: seven bits in each byte, the highest
@@ -117,53 +106,6 @@ fn varint(bytes: &mut &[u8]) -> Option<i64> {
         }
     }
     Some(value)
-}
-
-/// Removes the separators of pages that a merge has taken away. FTS5 goes on at
-/// the first page left, so they separate nothing.
-fn remove_separators_of_no_page(connection: &mut Connection) -> Result<()> {
-    // Left in, several could get the same successor below, and each must be unique.
-    connection.execute(
-        "delete from memory_fts_idx where length(term) > 0 and not exists \
-         (select 1 from memory_fts_data d where d.id = (segid << $1) + (pgno >> 1))",
-        &[SEGMENT_SHIFT.into()],
-    )?;
-    Ok(())
-}
-
-/// Replaces each separator that no live term begins with by the first live term
-/// after it. That term is on the separator's page or a later one, and every
-/// term of the pages before it sorts below the separator, so it separates the
-/// same pages.
-fn refresh_separators(connection: &mut Connection) -> Result<()> {
-    // A separator is '0', the number of the main index, and the beginning of a term.
-    const MAIN_INDEX: u8 = b'0';
-    let separators = connection.rows("select segid, pgno, term from memory_fts_idx where length(term) > 1", &[])?;
-    for mut row in separators {
-        let (segment, page) = (row.int(0)?, row.int(1)?);
-        let Some(Cell::Bytes(separator)) = row.0.get(2).cloned() else {
-            return Err(Error::internal("a full-text separator is not a blob"));
-        };
-        let Some((&MAIN_INDEX, prefix)) = separator.split_first() else { continue };
-        // A prefix may end inside a character; the terms around it don't.
-        let from = String::from_utf8_lossy(prefix);
-        let from = from.trim_end_matches(char::REPLACEMENT_CHARACTER);
-        let next = connection
-            .rows("select term from memory_terms where term >= $1 order by term limit 1", &[from.into()])?
-            .pop();
-        let next = next.map(|mut row| row.text(0)).transpose()?;
-        let Some(next) = next else { continue };
-        if next.as_bytes().starts_with(prefix) || next.as_bytes() < prefix {
-            continue;
-        }
-        let fresh = [&[MAIN_INDEX], next.as_bytes()].concat();
-        connection.execute(
-            "update memory_fts_idx set term = $3 where segid = $1 and pgno = $2",
-            &[segment.into(), page.into(), Value::Bytes(&fresh)],
-        )?;
-        row.0.clear();
-    }
-    Ok(())
 }
 
 /// Walks every b-tree from its root and clears the gap of each of its pages.
@@ -243,15 +185,18 @@ fn damaged(number: i64) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{merged_segments, varint};
+    use super::{is_clean, varint};
 
     #[test]
-    fn segments_without_a_page_are_merged() {
-        // One level of two segments: 300 with the pages 2 to 9, 5 with none.
-        let levels = [1, 2, 7, 2, 2, 0x82, 0x2c, 2, 9, 5, 0, 0];
-        let structure = [&[0, 0, 0, 1][..], &levels].concat();
-        assert_eq!(merged_segments(&structure), Some(vec![5]));
-        assert_eq!(merged_segments(&structure[..structure.len() - 1]), None);
+    fn an_index_is_clean_when_it_is_one_segment_of_the_highest_level() {
+        let structure = |levels: &[u8]| [&[0, 0, 0, 1][..], levels].concat();
+        let one_below = structure(&[2, 1, 7, 0, 1, 0x82, 0x2c, 1, 9, 0, 0]);
+        let one_on_top = structure(&[2, 1, 7, 0, 0, 0, 1, 0x82, 0x2c, 1, 9]);
+        let two = structure(&[1, 2, 7, 0, 2, 4, 1, 9, 5, 1, 1]);
+        let none = structure(&[1, 0, 7, 0, 0]);
+        let clean = [&one_below, &one_on_top, &two, &none].map(|structure| is_clean(structure));
+        assert_eq!(clean, [Some(false), Some(true), Some(false), Some(true)]);
+        assert_eq!(is_clean(&two[..two.len() - 1]), None);
     }
 
     #[test]

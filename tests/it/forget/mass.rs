@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::json;
 
-use super::open;
+use super::{SHOW_TERMS, open};
 use super::remains::{Needles, Random};
 use crate::harness::{Engine, Place, Server, User, run};
 
@@ -135,6 +135,9 @@ fn search_equals_that_of_a_fresh_index(place: &Place) {
     let fresh = rusqlite::Connection::open(&copy).expect("opens");
     fresh.execute_batch("insert into memory_fts (memory_fts) values ('rebuild')").expect("rebuilt");
     let kept = open(place);
+    for index in [&fresh, &kept] {
+        index.execute_batch(SHOW_TERMS).expect("a view of the index");
+    }
     let mut terms = fresh.prepare("select term from memory_terms order by term").expect("terms");
     let terms: Vec<String> = terms.query_map([], |row| row.get(0)).expect("terms").map(|t| t.expect("text")).collect();
     let mut known = kept.prepare("select term from memory_terms order by term").expect("terms");
