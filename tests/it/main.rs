@@ -11,4 +11,5 @@ mod harness;
 mod isolation;
 mod openapi;
 mod seam;
+mod start;
 mod tidy;

@@ -162,8 +162,8 @@ async fn a_job_is_claimed_by_exactly_one_worker(engine: Engine) {
         }
     };
     let claims: Vec<i64> = join_all((0..16).map(|_| worker())).await.into_iter().flatten().collect();
-    assert_eq!(claims.len() as i64, JOBS);
-    assert_eq!(claims.into_iter().collect::<HashSet<_>>().len() as i64, JOBS);
+    assert_eq!(i64::try_from(claims.len()), Ok(JOBS));
+    assert_eq!(i64::try_from(claims.into_iter().collect::<HashSet<_>>().len()), Ok(JOBS));
 }
 
 async fn writes_of_one_row_happen_one_after_another(engine: Engine) {
