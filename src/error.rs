@@ -117,7 +117,7 @@ impl fmt::Display for Error {
             ),
             Self::Busy => f.write_str("The server has more work waiting than it takes on; try again in a moment."),
             Self::Unavailable(_) => {
-                f.write_str("The storage can't serve this right now and nothing was changed; try again shortly.")
+                f.write_str("The storage can't serve this right now; nothing was done by halves. Try again shortly.")
             }
             Self::Internal(_) => f.write_str("Something went wrong inside the server; its log has the details."),
         }

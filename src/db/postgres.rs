@@ -192,8 +192,11 @@ impl Postgres {
     }
 
     pub(super) async fn erase(&self) -> Result<Erasure> {
-        let vacuum = sqlx::raw_sql("vacuum memory, memory_version, trash, deletion");
-        self.pool.execute(vacuum).await.map_err(storage)?;
+        let mut raw = self.pool.acquire().await.map_err(storage)?;
+        // It takes as long as the tables are large; and such a connection is for nothing else.
+        raw.close_on_drop();
+        raw.execute(sqlx::raw_sql("set statement_timeout = 0")).await.map_err(storage)?;
+        raw.execute(sqlx::raw_sql("vacuum memory, memory_version, trash, deletion")).await.map_err(storage)?;
         Ok(Erasure::Vacuumed)
     }
 

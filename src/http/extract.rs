@@ -61,9 +61,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
-    /// A parameter that is there and not empty.
+    /// A parameter that is there and not empty. Its name is read in any case: who
+    /// writes `dryrun` must not get the real thing.
     pub fn text(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
+        let (_, value) = self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
         (!value.trim().is_empty()).then_some(value)
     }
 

@@ -533,6 +533,9 @@ pub struct BulkDeleteRequest {
     /// Ids of memories. One that is named twice counts once.
     #[schema(max_items = 10_000)]
     memory_ids: Vec<String>,
+    /// The same as the parameter `dryRun`.
+    #[serde(default)]
+    dry_run: bool,
 }
 
 /// How many were deleted.
@@ -591,7 +594,7 @@ pub(super) async fn bulk_delete(
     params: Params,
     Body(body): Body<BulkDeleteRequest>,
 ) -> Result<(ReceiptHeaders, Json<BulkDeleteResponse>)> {
-    let mode = Mode { purge: params.truth("purge")?, dry_run: params.truth("dryRun")? };
+    let mode = Mode { purge: params.truth("purge")?, dry_run: params.truth("dryRun")? || body.dry_run };
     let asked = params.truth("details")?.then(|| body.memory_ids.clone());
     let deleted = delete::by_ids(&app, &caller, Operation::BulkDelete, body.memory_ids, mode).await?;
     let headers = receipt_headers(&deleted)?;

@@ -193,8 +193,12 @@ async fn bulk_delete_only_counts_in_a_dry_run(engine: Engine) {
     let server = Server::start(engine).await;
     let ann = server.user("ann").await;
     let ids = numbered(&ann, 2).await;
-    for query in ["?dryRun=true", "?dryRun=TRUE&purge=true"] {
-        let preview = ann.post(&format!("{BULK}{query}"), json!({"memoryIds": [ids[0], "x", ids[0]]})).await;
+    let asked = || json!({"memoryIds": [ids[0], "x", ids[0]]});
+    let mut in_the_body = asked();
+    in_the_body["dryRun"] = json!(true);
+    let by_parameter = ["?dryRun=true", "?dryRun=TRUE&purge=true", "?dryrun=true"].map(|query| (query, asked()));
+    for (query, body) in by_parameter.into_iter().chain([("", in_the_body)]) {
+        let preview = ann.post(&format!("{BULK}{query}"), body).await;
         assert_eq!(preview.ok(), json!({"deleted": 1, "failed": 1}));
         assert_eq!(preview.header("deletion-receipt"), None);
     }

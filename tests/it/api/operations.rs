@@ -48,7 +48,7 @@ async fn a_server_without_its_storage_is_not_ready(engine: Engine) {
     assert_shape_snapshot!(refused.json(), @r#"
     {
       "code": "unavailable",
-      "error": "The storage can't serve this right now and nothing was changed; try again shortly."
+      "error": "The storage can't serve this right now; nothing was done by halves. Try again shortly."
     }
     "#);
     assert_eq!(refused.error(503), ann.get("/api/memory").await.error(503));
