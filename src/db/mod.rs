@@ -4,8 +4,9 @@
 //! [`Db::write`] and [`Db::read`] take its arguments and the function, and run it
 //!
 //! * on `SQLite` on the one writer thread (or one of the readers), with
-//!   synchronous calls; writes that queued up meanwhile share one commit, each
-//!   inside a savepoint of its own, and are answered after it (group commit);
+//!   synchronous calls; writes that queued up meanwhile share one commit and are
+//!   answered after it (group commit). Where one fails and must be undone, they
+//!   run again, each inside a savepoint of its own;
 //! * on `PostgreSQL` on a pooled connection, again when the database reports a
 //!   conflict with another transaction.
 //!

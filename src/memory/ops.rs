@@ -70,7 +70,7 @@ pub(super) async fn create_in(tx: &mut Tx, account: AccountId, new: &NewMemory, 
         created_at: new.created_at.unwrap_or(now),
     };
     rows::insert(tx, account, &row).await?;
-    search::index(tx, account, std::slice::from_ref(&id)).await?;
+    search::index_new(tx, row.doc, row.text).await?;
     bucket::rows::count(tx, account, bucket.id, 1).await?;
     crate::failpoint::reach("create:counted");
     Ok(Created { id, duplicate: false })

@@ -10,6 +10,18 @@ use crate::id::{AccountId, BucketId};
 
 use super::Terms;
 
+/// Adds a memory that was just inserted.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub async fn index_new(tx: &mut Tx, doc: i64, text: &str) -> Result<()> {
+    if tx.dialect() == Dialect::Sqlite {
+        // Not `insert … select`: that is a savepoint to FTS5, at which it writes a segment.
+        tx.execute("insert into memory_fts (rowid, text) values ($1, $2)", &[doc.into(), text.into()]).await?;
+    }
+    Ok(())
+}
+
 /// Adds the memories with these ids. They must exist and not be in the index.
 ///
 /// # Errors
@@ -65,18 +77,27 @@ pub async fn candidates(
     limit: i64,
 ) -> Result<Vec<(String, f64)>> {
     let words = terms.any(tx.dialect());
-    let bucket = Value::Int(bucket.map(|b| b.0));
+    let bucket_value = Value::Int(bucket.map(|b| b.0));
     let (low, high) = account.doc_range();
     let rows = match tx.dialect() {
         Dialect::Sqlite => {
-            let sql = "select m.id, -f.rank as score from memory_fts f join memory m on m.doc = f.rowid \
-                       where f.memory_fts match $2 and f.rowid between $7 and $8 and m.account_id = $1 \
-                       and ($3 is null or m.bucket_id = $3) and ($4 is null or m.content_type = $4) \
-                       order by f.rank, m.doc desc limit $6 offset $5";
+            // Without a condition on the rows, only those of the best are read. With one, `cross`
+            // keeps the planner from searching the index once for each row of the account.
+            let sql = if bucket.is_none() && content_type.is_none() {
+                "select m.id, -f.rank as score from \
+                 (select rowid, rank from memory_fts where memory_fts match $2 and rowid between $7 and $8 \
+                  order by rank, rowid desc limit $6 offset $5) f \
+                 cross join memory m on m.doc = f.rowid where m.account_id = $1 order by f.rank, m.doc desc"
+            } else {
+                "select m.id, -f.rank as score from memory_fts f cross join memory m on m.doc = f.rowid \
+                 where f.memory_fts match $2 and f.rowid between $7 and $8 and m.account_id = $1 \
+                 and ($3 is null or m.bucket_id = $3) and ($4 is null or m.content_type = $4) \
+                 order by f.rank, m.doc desc limit $6 offset $5"
+            };
             let values = [
                 account.0.into(),
                 (&words).into(),
-                bucket,
+                bucket_value,
                 content_type.into(),
                 skip.into(),
                 limit.into(),
@@ -95,7 +116,7 @@ pub async fn candidates(
             let values = [
                 account.0.into(),
                 (&words).into(),
-                bucket,
+                bucket_value,
                 content_type.into(),
                 skip.into(),
                 limit.into(),
@@ -116,7 +137,7 @@ pub async fn matching_all(tx: &mut Tx, account: AccountId, terms: &Terms) -> Res
     let rows = match tx.dialect() {
         Dialect::Sqlite => {
             let (low, high) = account.doc_range();
-            let sql = "select m.id from memory_fts f join memory m on m.doc = f.rowid \
+            let sql = "select m.id from memory_fts f cross join memory m on m.doc = f.rowid \
                        where f.memory_fts match $2 and f.rowid between $3 and $4 and m.account_id = $1 \
                        order by m.id";
             tx.rows(sql, &[account.0.into(), (&words).into(), low.into(), high.into()]).await?

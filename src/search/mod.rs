@@ -4,5 +4,5 @@
 mod candidates;
 mod terms;
 
-pub use candidates::{candidates, index, matching_all, unindex, unindex_account};
+pub use candidates::{candidates, index, index_new, matching_all, unindex, unindex_account};
 pub use terms::Terms;

@@ -71,6 +71,11 @@ impl Connection {
         self.raw.is_autocommit()
     }
 
+    /// How many rows this connection has changed since it was opened.
+    pub(super) fn total_changes(&self) -> u64 {
+        self.raw.total_changes()
+    }
+
     /// Runs several statements without parameters or results.
     pub(super) fn batch(&self, sql: &str) -> Result<()> {
         self.raw.execute_batch(sql).map_err(storage)

@@ -239,32 +239,24 @@ fn write_loop(mut tx: Tx, queue: &Receiver<Write>) {
 /// Runs the first job and all that queued up behind it in one transaction, then
 /// answers them. Returns the first request that is not a job.
 fn write_group(tx: &mut Tx, first: Box<dyn Job>, queue: &Receiver<Write>) -> Option<Write> {
-    let mut done: Vec<Box<dyn Job>> = Vec::new();
+    let mut jobs = vec![first];
     let mut other = None;
-    if let Err(error) = inner(tx).and_then(|connection| connection.execute("begin immediate", &[])) {
-        tracing::error!(error = ?error, "a transaction can't begin");
-        first.answer(Some(error));
-        return None;
-    }
-    let run = || {
-        let mut next = Some(first);
-        while let Some(mut job) = next.take() {
-            let kept = run_in_savepoint(tx, job.as_mut());
-            done.push(job);
-            kept?;
-            if done.len() < GROUP {
-                match queue.try_recv() {
-                    Ok(Write::Job(job)) => next = Some(job),
-                    Ok(write) => other = Some(write),
-                    Err(_) => {}
-                }
-            }
+    let mut more = || match queue.try_recv() {
+        Ok(Write::Job(job)) => Some(job),
+        Ok(write) => {
+            other = Some(write);
+            None
         }
-        crate::failpoint::reach("write:before-commit");
-        inner(tx)?.execute("commit", &[])
+        Err(_) => None,
     };
-    let failure = run().err();
+    // At each savepoint FTS5 writes a segment of its index, instead of one for the whole group.
+    // So they are set only where a job must be undone by itself, which is rare.
+    let committed = match run_jobs(tx, &mut jobs, false, &mut more) {
+        Ok(false) => run_jobs(tx, &mut jobs, true, &mut more),
+        result => result,
+    };
     crate::failpoint::reach("write:after-commit");
+    let failure = committed.err();
     if let Some(error) = &failure {
         tracing::error!(error = ?error, "a commit failed; its writes are undone");
         if let Ok(connection) = inner(tx)
@@ -274,19 +266,59 @@ fn write_group(tx: &mut Tx, first: Box<dyn Job>, queue: &Receiver<Write>) -> Opt
             tracing::error!(error = ?error, "a rollback failed");
         }
     }
-    for job in done {
+    for job in jobs {
         job.answer(failure.as_ref().map(|error| Error::unavailable(error.to_string())));
     }
     other
+}
+
+/// Runs jobs, and then what `more` brings, in one transaction. Whether it was
+/// committed: without savepoints it is rolled back as soon as a job fails that
+/// has changed something.
+fn run_jobs(
+    tx: &mut Tx,
+    jobs: &mut Vec<Box<dyn Job>>,
+    savepoints: bool,
+    more: &mut impl FnMut() -> Option<Box<dyn Job>>,
+) -> Result<bool> {
+    inner(tx)?.execute("begin immediate", &[])?;
+    let mut next = 0;
+    while let Some(job) = jobs.get_mut(next) {
+        if savepoints {
+            run_in_savepoint(tx, job.as_mut())?;
+        } else {
+            let before = inner(tx)?.total_changes();
+            let kept = job.run(tx);
+            let connection = inner(tx)?;
+            if !kept && connection.is_autocommit() {
+                return Err(ended());
+            }
+            if !kept && connection.total_changes() != before {
+                connection.execute("rollback", &[])?;
+                return Ok(false);
+            }
+        }
+        next += 1;
+        if next == jobs.len() && next < GROUP {
+            jobs.extend(more());
+        }
+    }
+    crate::failpoint::reach("write:before-commit");
+    inner(tx)?.execute("commit", &[])?;
+    Ok(true)
+}
+
+/// A full disk can end the whole transaction, and with it the group.
+fn ended() -> Error {
+    Error::unavailable("the storage rolled the transaction back")
 }
 
 fn run_in_savepoint(tx: &mut Tx, job: &mut dyn Job) -> Result<()> {
     inner(tx)?.execute("savepoint job", &[])?;
     if !job.run(tx) {
         let connection = inner(tx)?;
-        // A full disk can end the whole transaction, and with it the group.
         if connection.is_autocommit() {
-            return Err(Error::unavailable("the storage rolled the transaction back"));
+            return Err(ended());
         }
         connection.execute("rollback to job", &[])?;
     }
