@@ -68,6 +68,13 @@ impl Place {
         Self { engine, folder, database }
     }
 
+    /// A place on this `PostgreSQL` server.
+    pub async fn on(server: &str) -> Self {
+        let database = Some(Database::create_on(server.to_owned()).await);
+        let folder = tempfile::Builder::new().permissions(private()).tempdir().expect("a temporary folder");
+        Self { engine: Engine::Postgres, folder, database }
+    }
+
     /// The settings that lead to this place.
     pub fn flags(&self) -> Vec<(&'static str, String)> {
         let mut flags = vec![("data_dir", self.folder.path().display().to_string())];
@@ -91,6 +98,10 @@ impl Database {
     async fn create() -> Self {
         let server = std::env::var("TEST_DATABASE_URL")
             .expect("TEST_DATABASE_URL must name a PostgreSQL server; 'scripts/test' starts one");
+        Self::create_on(server).await
+    }
+
+    async fn create_on(server: String) -> Self {
         let name = format!("test_{}", hex::encode(commonplace::id::random::<8>().expect("random bytes")));
         let pool = sqlx::PgPool::connect(&server).await.expect("a connection to TEST_DATABASE_URL");
         let sql = sqlx::AssertSqlSafe(format!("create database {name}"));

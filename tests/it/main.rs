@@ -6,10 +6,13 @@
 
 mod api;
 mod crash;
+mod faults;
 mod forget;
 mod harness;
 mod isolation;
 mod openapi;
+mod processes;
+mod properties;
 mod seam;
 mod start;
 mod tidy;
