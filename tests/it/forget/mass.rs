@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::json;
 
-use super::{SHOW_TERMS, open};
 use super::remains::{Needles, Random};
+use super::{SHOW_TERMS, open};
 use crate::harness::{Engine, Place, Server, User, run};
 
 const MEMORIES: usize = 20_000;
