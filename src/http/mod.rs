@@ -128,7 +128,9 @@ async fn observe(State(web): State<Web>, request: Request, next: Next) -> Respon
     let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
     let id = id::new("req", web.app.clock.now()).unwrap_or_default();
     let span = tracing::info_span!("request", id, %method, route);
-    let slot = web.slots.try_acquire();
+    // A busy server is not a dead one: its probes are answered.
+    let probe = matches!(route.as_str(), "/healthz" | "/readyz");
+    let slot = (!probe).then(|| web.slots.try_acquire()).transpose();
     web.metrics.in_flight.inc();
     let mut response = match slot {
         Ok(_) => next.run(request).instrument(span.clone()).await,

@@ -179,10 +179,10 @@ pub struct ReceiptBody {
     /// When.
     #[schema(format = DateTime)]
     created_at: String,
-    /// When the last of them that was not restored was purged.
+    /// When some of them were last purged.
     #[schema(format = DateTime)]
     purged_at: Option<String>,
-    /// When nothing was left of the purged in the storage.
+    /// When the storage had nothing left of all that was purged until then.
     #[schema(format = DateTime)]
     erased_at: Option<String>,
     /// What `erasedAt` stands for on this server.

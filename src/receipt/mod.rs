@@ -123,9 +123,9 @@ pub struct Receipt {
     pub purged: i64,
     /// When it was carried out.
     pub created_at: Micros,
-    /// When the last of its memories that was not restored was purged.
+    /// When some of its memories were last purged.
     pub purged_at: Option<Micros>,
-    /// When the storage had nothing left of them.
+    /// When the storage had nothing left of all that was purged until then.
     pub erased_at: Option<Micros>,
 }
 

@@ -37,8 +37,8 @@ pub(crate) async fn settle(
     now: Micros,
 ) -> Result<()> {
     let sql = "update deletion set restored = restored + $3, purged = purged + $4, \
-               purged_at = case when purged + $4 > 0 and restored + $3 + purged + $4 >= deleted \
-                           then $5 else purged_at end \
+               purged_at = case when $4 > 0 then $5 else purged_at end, \
+               erased_at = case when $4 > 0 then null else erased_at end \
                where account_id = $1 and id = $2";
     tx.execute(sql, &[account.0.into(), id.into(), restored.into(), purged.into(), now.0.into()]).await.map(drop)
 }

@@ -253,6 +253,7 @@ async fn more_requests_than_allowed_are_503(engine: Engine) {
     assert_eq!(refused.error(503), "The server has more work waiting than it takes on; try again in a moment.");
     assert_eq!(refused.json()["code"], json!("busy"));
     assert_eq!(refused.header("retry-after"), Some("2"));
+    plain(&server, Method::GET, "/readyz").await.ok();
     slow.send(body.as_bytes()).await;
     assert_eq!(status(&slow.rest().await), 200);
     assert_eq!(ann.texts().await, ["Took its time"]);
