@@ -119,7 +119,7 @@ impl Account {
         ids.iter().map(|id| self.resolve(other, id)).collect()
     }
 
-    fn bucket(&self, index: &Index) -> String {
+    fn bucket(&self, index: Index) -> String {
         index.get(&self.buckets).0.clone()
     }
 
@@ -149,9 +149,9 @@ impl Account {
 
     async fn step(&mut self, other: &Self, step: &Step) {
         match step {
-            Step::Create { word, bucket, dated } => self.create(*word, &self.bucket(bucket), *dated).await,
+            Step::Create { word, bucket, dated } => self.create(*word, &self.bucket(*bucket), *dated).await,
             Step::Edit { id, word } => self.edit(&self.resolve(other, id), *word).await,
-            Step::Move { ids, bucket } => self.relocate(self.resolve_all(other, ids), &self.bucket(bucket)).await,
+            Step::Move { ids, bucket } => self.relocate(self.resolve_all(other, ids), &self.bucket(*bucket)).await,
             Step::Delete { id, purge } => self.delete(&self.resolve(other, id), *purge).await,
             Step::BulkDelete { ids, purge, dry_run } => {
                 self.bulk_delete(self.resolve_all(other, ids), *purge, *dry_run).await;
@@ -163,7 +163,7 @@ impl Account {
                 let (gone, failed) = Self::split(&self.trash, &ids);
                 let purged = self.user.post("/api/trash/purge", json!({"memoryIds": ids})).await.ok();
                 assert_eq!(purged, json!({"purged": gone.len(), "failed": failed}));
-                gone.iter().for_each(|id| drop(self.trash.remove(id)));
+                self.trash.retain(|id, _| !gone.contains(id));
             }
             Step::EmptyTrash => {
                 let purged = self.user.delete("/api/trash").await.ok();
@@ -172,7 +172,7 @@ impl Account {
             }
             Step::CreateBucket { name } => self.create_bucket(&format!("Bucket {name}")).await,
             Step::DeleteBucket { bucket, contents, purge } => {
-                self.delete_bucket(&self.bucket(bucket), *contents, *purge).await;
+                self.delete_bucket(&self.bucket(*bucket), *contents, *purge).await;
             }
         }
     }
@@ -215,7 +215,9 @@ impl Account {
             return;
         }
         assert_eq!(moved.ok()["moved"], json!(hit.len()));
-        hit.iter().for_each(|id| self.move_to(id, bucket));
+        for id in hit {
+            self.move_to(&id, bucket);
+        }
     }
 
     async fn delete(&mut self, id: &str, purge: bool) {
@@ -298,7 +300,9 @@ impl Account {
         let general = self.buckets[0].0.clone();
         let mut gone = 0;
         if contents == Some(true) {
-            inside.iter().for_each(|id| self.move_to(id, &general));
+            for id in &inside {
+                self.move_to(id, &general);
+            }
         } else {
             gone = inside.len();
             self.remove(&inside, purge);
