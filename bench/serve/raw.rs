@@ -83,7 +83,7 @@ pub fn inserts(arguments: &[String]) -> Result<()> {
 }
 
 /// Deletes memories from a server's folder, with a receipt: to the trash, or
-/// for good with the log emptied.
+/// for good, with the full-text index merged and the log emptied.
 pub fn delete(folder: &Path, ids: &[String], purge: bool) -> Result<Duration> {
     let connection = open(folder)?;
     let ids = Rc::new(ids.iter().cloned().map(Value::Text).collect::<Vec<_>>());
@@ -120,6 +120,8 @@ pub fn delete(folder: &Path, ids: &[String], purge: bool) -> Result<Duration> {
     )?;
     connection.execute_batch("commit")?;
     if purge {
+        // Without this the words stay in the index, and the checkpoint writes them into the file.
+        connection.execute_batch("insert into memory_fts (memory_fts) values ('optimize')")?;
         connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
     }
     Ok(begun.elapsed())

@@ -27,6 +27,9 @@ const QUEUE: usize = 4096;
 const WAIT: Duration = Duration::from_secs(15);
 /// How many writes at most share a commit: it bounds how long the first waits.
 const GROUP: usize = 256;
+/// How long the writer waits for one more to share a commit, where the last was
+/// shared by more. Most clients that were answered together come back together.
+const GATHER: Duration = Duration::from_micros(300);
 
 /// Settings of a file.
 #[derive(Debug, Clone, Copy, Default)]
@@ -225,11 +228,12 @@ where
 }
 
 fn write_loop(mut tx: Tx, queue: &Receiver<Write>) {
+    let mut expected = 1;
     while let Ok(first) = queue.recv() {
         let mut next = Some(first);
         while let Some(write) = next.take() {
             match write {
-                Write::Job(job) => next = write_group(&mut tx, job, queue),
+                Write::Job(job) => next = write_group(&mut tx, job, queue, &mut expected),
                 Write::Erase(reply) => next = erase_group(&mut tx, reply, queue),
             }
         }
@@ -237,17 +241,19 @@ fn write_loop(mut tx: Tx, queue: &Receiver<Write>) {
 }
 
 /// Runs the first job and all that queued up behind it in one transaction, then
-/// answers them. Returns the first request that is not a job.
-fn write_group(tx: &mut Tx, first: Box<dyn Job>, queue: &Receiver<Write>) -> Option<Write> {
+/// answers them. `expected` is how many the last group had, and then this one.
+/// Returns the first request that is not a job.
+fn write_group(tx: &mut Tx, first: Box<dyn Job>, queue: &Receiver<Write>, expected: &mut usize) -> Option<Write> {
     let mut jobs = vec![first];
     let mut other = None;
-    let mut more = || match queue.try_recv() {
-        Ok(Write::Job(job)) => Some(job),
-        Ok(write) => {
-            other = Some(write);
-            None
+    let mut more = |so_far| {
+        let wait = if so_far < *expected { GATHER } else { Duration::ZERO };
+        match queue.recv_timeout(wait) {
+            Ok(Write::Job(job)) => return Some(job),
+            Ok(write) => other = Some(write),
+            Err(_) => {}
         }
-        Err(_) => None,
+        None
     };
     // At each savepoint FTS5 writes a segment of its index, instead of one for the whole group.
     // So they are set only where a job must be undone by itself, which is rare.
@@ -266,6 +272,7 @@ fn write_group(tx: &mut Tx, first: Box<dyn Job>, queue: &Receiver<Write>) -> Opt
             tracing::error!(error = ?error, "a rollback failed");
         }
     }
+    *expected = jobs.len();
     for job in jobs {
         job.answer(failure.as_ref().map(|error| Error::unavailable(error.to_string())));
     }
@@ -279,7 +286,7 @@ fn run_jobs(
     tx: &mut Tx,
     jobs: &mut Vec<Box<dyn Job>>,
     savepoints: bool,
-    more: &mut impl FnMut() -> Option<Box<dyn Job>>,
+    more: &mut impl FnMut(usize) -> Option<Box<dyn Job>>,
 ) -> Result<bool> {
     inner(tx)?.execute("begin immediate", &[])?;
     let mut next = 0;
@@ -300,7 +307,7 @@ fn run_jobs(
         }
         next += 1;
         if next == jobs.len() && next < GROUP {
-            jobs.extend(more());
+            jobs.extend(more(next));
         }
     }
     crate::failpoint::reach("write:before-commit");
