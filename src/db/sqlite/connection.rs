@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::types::{ToSqlOutput, Value as SqliteValue, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, Statement};
@@ -44,9 +44,9 @@ impl Connection {
         };
         // FULL: a write that was answered survives a loss of power.
         // secure_delete: deleted rows are overwritten, not only forgotten.
+        use_log(&raw)?;
         raw.execute_batch(&format!(
-            "pragma journal_mode = wal;
-             pragma synchronous = full;
+            "pragma synchronous = full;
              pragma secure_delete = on;
              pragma foreign_keys = on;
              pragma temp_store = memory;
@@ -110,6 +110,20 @@ impl Connection {
     fn prepare(&mut self, sql: &'static str) -> Result<rusqlite::CachedStatement<'_>> {
         let rendered = self.rendered.entry(sql).or_insert_with(|| Dialect::Sqlite.render(sql).into());
         self.raw.prepare_cached(rendered).map_err(storage)
+    }
+}
+
+/// Switches the file to a write-ahead log, once for ever. While another process
+/// does so, `SQLite` says that it is busy without waiting as it was told to.
+fn use_log(raw: &rusqlite::Connection) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        match raw.execute_batch("pragma journal_mode = wal") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && begun.elapsed() < BUSY => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            result => return result.map_err(storage),
+        }
     }
 }
 
