@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use crate::clock::{Clock, Micros};
 use crate::config::Config;
 use crate::db::Db;
+use crate::embed::Embedder;
 use crate::error::Result;
+use crate::search::Search;
 
 /// The program's state. Clones share it; nothing in it must be known to another
 /// process on the same data.
@@ -16,6 +18,8 @@ pub struct App {
     pub db: Db,
     /// The time.
     pub clock: Clock,
+    /// The embedder, and what this process keeps in memory for searching.
+    pub search: Search,
     /// The settings.
     pub config: Arc<Config>,
     /// When this process last recorded a token's use, by its look-up part.
@@ -26,9 +30,11 @@ impl App {
     /// Opens the storage that the settings name.
     ///
     /// # Errors
-    /// As [`Db::open`].
+    /// As [`Embedder::open`] and [`Db::open`].
     pub async fn open(config: Config, clock: Clock) -> Result<Self> {
+        let embedder = Embedder::open(&config, &clock)?;
         let db = Db::open(&config.location()?).await?;
-        Ok(Self { db, clock, config: Arc::new(config), token_uses: Arc::default() })
+        let search = Search::open(&db, embedder, config.search_memory_bytes).await?;
+        Ok(Self { db, clock, search, config: Arc::new(config), token_uses: Arc::default() })
     }
 }

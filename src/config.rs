@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::db::{Location, SqliteOptions};
+use crate::embed::openai;
 use crate::error::{Error, Result};
 
 /// One setting.
@@ -29,6 +30,15 @@ pub const KEYS: &[Key] = &[
     key("listen", "127.0.0.1:8787", "Address and port to serve on."),
     key("public_url", "", "URL under which clients reach the server; by default http:// and the listening address."),
     key("database_url", "", "postgres://… to keep the data in PostgreSQL instead of a file."),
+    key("embedder", "built-in", "What embeds texts: built-in, openai (any server of that form), or minilm (from a folder)."),
+    key("embedder_url", "http://127.0.0.1:11434/v1", "Where the API of the embedding server begins."),
+    key("embedder_model", "", "Name of the model on the embedding server."),
+    key("embedder_key", "", "Key of the embedding server, where it wants one."),
+    key("embedder_dimensions", "0", "Numbers in an embedding, for models that let one choose; 0 leaves it to the model."),
+    key("embedder_query_prefix", "", "What the model wants before a query, such as 'search_query: '."),
+    key("embedder_document_prefix", "", "What the model wants before a stored text, such as 'search_document: '."),
+    key("embedder_folder", "", "Folder with model.safetensors, config.json and vocab.txt, for minilm."),
+    key("search_memory_mb", "1024", "Memory for search indexes, in megabytes; without room, SQLite finds by words only."),
     key("trash_days", "30", "Days that deleted memories can be restored; 0 purges at once."),
     key("memory_items", "strings", "Form of plain text memories in GET answers: strings or objects."),
     key("max_text_chars", "100000", "Longest memory, in characters."),
@@ -88,6 +98,17 @@ pub enum MemoryItems {
     Objects,
 }
 
+/// What embeds texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EmbedderKind {
+    /// The model that is compiled in.
+    BuiltIn,
+    /// A server.
+    OpenAi(Box<openai::Settings>),
+    /// A transformer from this folder.
+    MiniLm(PathBuf),
+}
+
 /// The settings, checked.
 #[derive(Clone)]
 pub struct Config {
@@ -99,6 +120,10 @@ pub struct Config {
     pub public_url: Option<String>,
     /// May hold a password, so it is shown by [`Config::values`] without it.
     database_url: Option<String>,
+    /// What embeds texts.
+    pub embedder: EmbedderKind,
+    /// Bytes.
+    pub search_memory_bytes: usize,
     /// Days.
     pub trash_days: i64,
     /// Form of text memories.
@@ -183,6 +208,8 @@ impl Config {
             listen: source.parse("listen", "an address and a port, such as 127.0.0.1:8787")?,
             public_url,
             database_url: Some(source.get("database_url").to_owned()).filter(|url| !url.is_empty()),
+            embedder: embedder(&source)?,
+            search_memory_bytes: source.number("search_memory_mb", 0_usize, 1 << 20)? << 20,
             trash_days: source.number("trash_days", 0, 36_500)?,
             memory_items: match source.get("memory_items") {
                 "strings" => MemoryItems::Strings,
@@ -218,6 +245,7 @@ impl Config {
                 "data_dir" => self.data_dir.display().to_string(),
                 "public_url" => self.base_url(self.listen),
                 "database_url" => without_password(value),
+                "embedder_key" if !value.is_empty() => "…".to_owned(),
                 _ => value.clone(),
             };
             (*key, value, origin.clone())
@@ -259,6 +287,28 @@ impl Config {
         let max_bytes = (self.max_database_bytes > 0).then_some(self.max_database_bytes);
         let file = self.data_dir.join("commonplace.db");
         Ok(Location::Sqlite(file, SqliteOptions { max_bytes, readers: 0 }))
+    }
+}
+
+fn embedder(source: &Values<'_>) -> Result<EmbedderKind> {
+    match source.get("embedder") {
+        "built-in" => Ok(EmbedderKind::BuiltIn),
+        "openai" => {
+            let key = source.get("embedder_key");
+            let settings = openai::Settings {
+                key: (!key.is_empty()).then(|| openai::ApiKey::new(key)).transpose()?,
+                dimensions: Some(source.number("embedder_dimensions", 0, 65_536)?).filter(|dimensions| *dimensions > 0),
+                query_prefix: source.get("embedder_query_prefix").to_owned(),
+                document_prefix: source.get("embedder_document_prefix").to_owned(),
+                ..openai::Settings::new(source.get("embedder_url"), source.get("embedder_model"))
+            };
+            Ok(EmbedderKind::OpenAi(Box::new(settings)))
+        }
+        "minilm" => match source.get("embedder_folder") {
+            "" => Err(source.bad("embedder_folder", "the folder of the model, when embedder is minilm")),
+            folder => Ok(EmbedderKind::MiniLm(PathBuf::from(folder))),
+        },
+        _ => Err(source.bad("embedder", "built-in, openai or minilm")),
     }
 }
 

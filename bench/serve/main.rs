@@ -7,6 +7,8 @@ mod corpus;
 mod postgres;
 mod raw;
 mod server;
+#[path = "../table.rs"]
+mod table;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -15,6 +17,7 @@ use std::time::{Duration, Instant};
 use client::{Client, Times, request, send_all};
 use corpus::Corpus;
 use server::{Place, Server};
+use table::{Line, Target, median, millis};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -121,8 +124,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(options: Options) -> Result<()> {
-    println!("| Measure | Value | Baseline | Ratio | Target | Met | Samples |");
-    println!("|---|---:|---:|---:|---:|---|---|");
+    table::print_head();
     let mut bench = Bench { options, stock: None };
     for (name, on_postgres, measure) in MEASURES {
         if bench.options.wants(name) && (*on_postgres || bench.options.database_url.is_none()) {
@@ -130,50 +132,6 @@ fn measure(options: Options) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// One line of the table.
-struct Line<'a> {
-    measure: &'a str,
-    value: String,
-    baseline: String,
-    ratio: Option<f64>,
-    target: Target,
-    samples: String,
-}
-
-#[derive(Clone, Copy)]
-enum Target {
-    None,
-    RatioAtLeast(f64),
-    RatioAtMost(f64),
-    /// What was measured, the most it may be, its unit.
-    ValueAtMost(f64, f64, &'static str),
-}
-
-impl Line<'_> {
-    fn print(self) {
-        let ratio = self.ratio.unwrap_or(f64::NAN);
-        let (target, met) = match self.target {
-            Target::None => ("–".to_owned(), None),
-            Target::RatioAtLeast(least) => (format!("≥ {least}×"), Some(ratio >= least)),
-            Target::RatioAtMost(most) => (format!("≤ {most}×"), Some(ratio <= most)),
-            Target::ValueAtMost(value, most, unit) => (format!("≤ {most} {unit}"), Some(value <= most)),
-        };
-        let met = met.map_or("–", |met| if met { "yes" } else { "no" });
-        let ratio = self.ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}×"));
-        let Self { measure, value, baseline, samples, .. } = self;
-        println!("| {measure} | {value} | {baseline} | {ratio} | {target} | {met} | {samples} |");
-    }
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1_000.0
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn create_requests(token: &str, texts: &[String]) -> Vec<Vec<u8>> {

@@ -50,6 +50,14 @@ impl Place {
         }
     }
 
+    /// Tells a program of ours that its data is here.
+    pub fn name_in(&self, command: &mut Command) {
+        match self {
+            Self::File(folder) => command.env("COMMONPLACE_DATA_DIR", folder.path()),
+            Self::Database(database) => command.env("COMMONPLACE_DATABASE_URL", database.url()),
+        };
+    }
+
     /// The folder of the database file.
     pub fn path(&self) -> Result<&Path> {
         match self {
@@ -72,15 +80,18 @@ impl Server {
     /// Starts a server and waits until it is ready. `token` is needed where the
     /// data is not new; `preload` names a library to load before all others.
     pub fn start(place: &Place, token: Option<&str>, preload: Option<&Path>) -> Result<Self> {
+        let library = preload.and_then(Path::to_str).map(|library| ("LD_PRELOAD", library));
+        Self::start_with(place, token, library.as_slice())
+    }
+
+    /// The same with variables of the environment.
+    pub fn start_with(place: &Place, token: Option<&str>, environment: &[(&str, &str)]) -> Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_commonplace"));
         command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
         // As by default, without a line for each stop.
         command.env("COMMONPLACE_LOG", "info,commonplace::cli=warn");
-        match place {
-            Place::File(folder) => command.env("COMMONPLACE_DATA_DIR", folder.path()),
-            Place::Database(database) => command.env("COMMONPLACE_DATABASE_URL", database.url()),
-        };
-        command.envs(preload.map(|library| ("LD_PRELOAD", library)));
+        place.name_in(&mut command);
+        command.envs(environment.iter().copied());
         let begun = Instant::now();
         let mut child = command.spawn()?;
         let output = child.stdout.take().ok_or("the server has no output")?;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod doctor;
+mod search;
 mod serve;
 
 use std::fmt::Write as _;
@@ -47,6 +48,8 @@ enum Command {
         #[arg(long, value_name = "ADDR:PORT")]
         listen: Option<SocketAddr>,
     },
+    /// Find memories
+    Search(search::Query),
     /// API tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -153,6 +156,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Config => print(&config_table(&load()?)),
         Command::Openapi => print(&crate::http::openapi::document(&load()?)?),
         Command::Serve { .. } => block_on(serve::run(load()?)),
+        Command::Search(query) => block_on(search::run(load()?, query)),
         Command::Doctor => block_on(doctor::run(load()?)),
         Command::Token(command) => block_on(token(load()?, command)),
         Command::User(command) => block_on(user(load()?, command)),

@@ -12,7 +12,7 @@ use crate::auth::{Scopes, ops as auth};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::{http, memory};
+use crate::{http, memory, search};
 
 /// Name of the account made at the first start.
 const OWNER: &str = "owner";
@@ -40,9 +40,11 @@ pub(super) async fn run(config: Config) -> Result<ExitCode> {
     };
     let router = http::router(app.clone(), &url)?;
     let housekeeping = tokio::spawn(keep_house(app.clone()));
+    let embedding = tokio::spawn(search::backlog::keep_embedding(app.clone()));
     http::serve(listener, router, &app.config, told_to_stop()?).await;
     tracing::info!("stopping");
     housekeeping.abort();
+    embedding.abort();
     app.db.close().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -81,6 +83,9 @@ async fn keep_house(app: App) {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "purged memories whose time in the trash was over"),
             Err(error) => tracing::error!(error = ?error, "purging the trash failed; trying again in a minute"),
+        }
+        if let Err(error) = search::backlog::tidy(&app).await {
+            tracing::error!(error = ?error, "tidying up after changes failed; trying again in a minute");
         }
         tokio::time::sleep(HOUSEKEEPING).await;
     }

@@ -13,11 +13,15 @@ pub(super) struct Migration {
     pub sql: &'static str,
 }
 
-pub(super) const SQLITE: &[Migration] =
-    &[Migration { number: 1, sql: include_str!("../../migrations/sqlite/0001_memories.sql") }];
+pub(super) const SQLITE: &[Migration] = &[
+    Migration { number: 1, sql: include_str!("../../migrations/sqlite/0001_memories.sql") },
+    Migration { number: 2, sql: include_str!("../../migrations/sqlite/0002_search.sql") },
+];
 
-pub(super) const POSTGRES: &[Migration] =
-    &[Migration { number: 1, sql: include_str!("../../migrations/postgres/0001_memories.sql") }];
+pub(super) const POSTGRES: &[Migration] = &[
+    Migration { number: 1, sql: include_str!("../../migrations/postgres/0001_memories.sql") },
+    Migration { number: 2, sql: include_str!("../../migrations/postgres/0002_search.sql") },
+];
 
 /// The table that remembers, for both engines.
 pub(super) const TABLE: &str =

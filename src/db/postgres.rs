@@ -59,11 +59,18 @@ fn query(sql: &'static str, values: &[Value<'_>]) -> Query {
             Value::Int(value) => query.bind(value),
             Value::Text(value) => query.bind(value),
             Value::Bytes(value) => query.bind(value),
+            Value::Embedding(value) => query.bind(value.map(vector_text)),
             Value::Texts(list) => query.bind(list),
             Value::Ints(list) => query.bind(list),
         };
     }
     query
+}
+
+/// As pgvector reads a vector.
+fn vector_text(values: &[i8]) -> String {
+    let numbers: Vec<String> = values.iter().map(i8::to_string).collect();
+    format!("[{}]", numbers.join(","))
 }
 
 fn row(row: &PgRow) -> Result<Row> {

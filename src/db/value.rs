@@ -11,6 +11,8 @@ pub enum Value<'a> {
     Text(Option<&'a str>),
     /// Bytes.
     Bytes(&'a [u8]),
+    /// An embedding, one number for each dimension; for `{vector $n}`.
+    Embedding(Option<&'a [i8]>),
     /// A list for `{in $n}`.
     Texts(&'a [String]),
     /// A list for `{in $n}`.
@@ -123,6 +125,17 @@ impl Row {
         }
     }
 
+    /// A floating-point number or null.
+    ///
+    /// # Errors
+    /// See [`Row`].
+    pub fn real_or_null(&self, column: usize) -> Result<Option<f64>> {
+        match self.0.get(column) {
+            Some(Cell::Null) => Ok(None),
+            _ => self.real(column).map(Some),
+        }
+    }
+
     /// Text, moved out: a second read of the column finds null.
     ///
     /// # Errors
@@ -143,6 +156,18 @@ impl Row {
             Some(Cell::Null) => Ok(None),
             Some(Cell::Text(value)) => Ok(Some(value)),
             _ => Self::wrong(column, "text"),
+        }
+    }
+
+    /// Bytes or null, moved out.
+    ///
+    /// # Errors
+    /// See [`Row`].
+    pub fn bytes_or_null(&mut self, column: usize) -> Result<Option<Vec<u8>>> {
+        match self.take(column) {
+            Some(Cell::Null) => Ok(None),
+            Some(Cell::Bytes(value)) => Ok(Some(value)),
+            _ => Self::wrong(column, "bytes"),
         }
     }
 

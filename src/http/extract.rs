@@ -87,6 +87,15 @@ impl Params {
         }
     }
 
+    /// A time or a date.
+    pub fn time(&self, name: &str) -> Result<Option<Micros>> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let time = Micros::parse(text.trim());
+        time.map(Some).ok_or_else(|| {
+            Error::invalid(format!("The parameter '{name}' is a time such as 2026-07-26T10:00:00Z, or a date."))
+        })
+    }
+
     /// A bucket id.
     pub fn bucket(&self, name: &str) -> Result<Option<BucketId>> {
         self.text(name).map(bucket_id).transpose()

@@ -18,9 +18,11 @@ use crate::config::MemoryItems;
 use crate::error::{Error, Result};
 use crate::id::BucketId;
 use crate::memory::delete::{self, Deleted, Filter, Mode};
-use crate::memory::ops::{self, Find, Hit, NewMemory};
+use crate::memory::ops::{self, Find, Found, Hit, NewMemory};
 use crate::memory::{Memory, MemoryText, Version, check_source};
 use crate::receipt::Operation;
+use crate::search::fuse::Scored;
+use crate::search;
 
 /// A memory to be stored.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -137,9 +139,37 @@ pub struct MemoryObject {
     bucket_id: i64,
     /// The same and more, in an older form.
     metadata: MemoryMetadata,
-    /// How well it fits the query, 1 for the best of this answer; only with a query.
+    /// How well it fits the query, from 0 to 1; only with a query.
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<f64>,
+    /// How the score came about; only with `explain`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<Box<Explanation>>,
+}
+
+/// How a score came about.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    /// BM25 of the query's words in this memory; 0 where it has none of them.
+    bm25: f64,
+    /// The same over the best of the answer.
+    lexical: f64,
+    /// The cosine of the embeddings of this memory and the query, where there are both.
+    cosine: Option<f64>,
+    /// The same over the best of the answer.
+    dense: f64,
+    /// Words of the query that no memory has, with those that were looked for instead.
+    corrected: Vec<Correction>,
+}
+
+/// A word of the query that no memory has.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Correction {
+    /// As it was asked for.
+    from: String,
+    /// The stem that was looked for instead.
+    to: String,
 }
 
 /// What belongs to a memory.
@@ -158,8 +188,8 @@ pub struct MemoryMetadata {
 }
 
 impl MemoryItem {
-    fn new(hit: Hit, as_object: bool) -> Self {
-        let memory = hit.memory;
+    fn new(hit: Hit, as_object: bool, explained: Option<&[Correction]>) -> Self {
+        let Hit { memory, scored } = hit;
         if !as_object && memory.content_type == "text" {
             return Self::Text(memory.text);
         }
@@ -174,8 +204,21 @@ impl MemoryItem {
             text: memory.text,
             content_type: memory.content_type,
             bucket_id: memory.bucket_id.0,
-            score: hit.score,
+            score: scored.map(|scored| f64::from(scored.score)),
+            explain: scored.zip(explained).map(|(scored, corrected)| Box::new(Explanation::new(&scored, corrected))),
         }))
+    }
+}
+
+impl Explanation {
+    fn new(scored: &Scored, corrected: &[Correction]) -> Self {
+        Self {
+            bm25: f64::from(scored.candidate.bm25),
+            lexical: f64::from(scored.lexical),
+            cosine: scored.candidate.cosine.map(f64::from),
+            dense: f64::from(scored.dense),
+            corrected: corrected.to_vec(),
+        }
     }
 }
 
@@ -195,19 +238,49 @@ fn find_request(params: &Params, count_of_query: i64, with_buckets: bool) -> Res
         (None, true) => i64::MAX,
         (None, false) => count.unwrap_or(10),
     };
-    Ok(Find {
-        query,
+    let mode = match params.text("mode") {
+        None => search::Mode::default(),
+        Some(mode) if mode.eq_ignore_ascii_case("hybrid") => search::Mode::Hybrid,
+        Some(mode) if mode.eq_ignore_ascii_case("lexical") => search::Mode::Lexical,
+        Some(mode) if mode.eq_ignore_ascii_case("dense") => search::Mode::Dense,
+        Some(_) => return Err(Error::invalid("The parameter 'mode' is hybrid, lexical or dense.")),
+    };
+    let filter = search::Filter {
         bucket: params.bucket("bucketId")?,
         content_type,
+        source: check_source(params.text("storedBy").map(str::to_owned))?,
+        after: params.time("after")?,
+        before: params.time("before")?,
+    };
+    Ok(Find {
+        query,
+        mode,
+        filter,
         skip: params.number("skip", 0)?.unwrap_or(0),
         limit,
         with_buckets,
     })
 }
 
-fn items(app: &App, params: &Params, hits: Vec<Hit>) -> Result<Vec<MemoryItem>> {
-    let as_objects = params.truth("includeIds")? || app.config.memory_items == MemoryItems::Objects;
-    Ok(hits.into_iter().map(|hit| MemoryItem::new(hit, as_objects)).collect())
+fn items(app: &App, params: &Params, found: &mut Found) -> Result<Vec<MemoryItem>> {
+    let corrected = std::mem::take(&mut found.corrected).into_iter();
+    let corrected: Vec<Correction> = corrected.map(|(from, to)| Correction { from, to }).collect();
+    let explained = params.truth("explain")?.then_some(corrected.as_slice());
+    let ids = params.truth("includeIds")?;
+    let as_objects = ids || explained.is_some() || app.config.memory_items == MemoryItems::Objects;
+    let hits = std::mem::take(&mut found.hits).into_iter();
+    Ok(hits.map(|hit| MemoryItem::new(hit, as_objects, explained)).collect())
+}
+
+/// The header that says what an answer lacks, where it lacks something.
+fn lack_header(found: &Found) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    let lacks: Vec<&str> = found.lacks.iter().map(|lack| lack.name()).collect();
+    if !lacks.is_empty() {
+        let value = HeaderValue::from_str(&lacks.join(", ")).map_err(Error::internal)?;
+        headers.insert(HeaderName::from_static("search-lacks"), value);
+    }
+    Ok(headers)
 }
 
 /// Find memories, as a plain list
@@ -220,15 +293,25 @@ fn items(app: &App, params: &Params, hits: Vec<Hit>) -> Result<Vec<MemoryItem>> 
         ("count" = Option<i64>, Query, minimum = 1, description = "At most how many; 5 with query, else 10"),
         ("skip" = Option<i64>, Query, minimum = 0, description = "How many of the first to leave out"),
         ("bucketId" = Option<String>, Query, pattern = "^[0-9]*$", description = "Only from this bucket"),
+        ("storedBy" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]{0,200}$", description = "Only what this tool stored"),
+        ("after" = Option<String>, Query, format = DateTime, description = "Only what was stored at or after this time or date"),
+        ("before" = Option<String>, Query, format = DateTime, description = "Only what was stored before this time or date"),
+        ("mode" = Option<SearchMode>, Query, description = "By what a query finds; hybrid without it"),
+        ("explain" = Option<bool>, Query, description = "Objects that say how each score came about"),
         ("includeIds" = Option<bool>, Query, description = "Objects with ids instead of texts"),
         ("source" = Option<String>, Query, description = "The tool that asks; it does not narrow the answer"),
         ("v" = Option<String>, Query, description = "Ignored"),
     ),
-    responses((status = 200, description = "The memories", body = [MemoryItem])),
+    responses((status = 200, description = "The memories", body = [MemoryItem],
+        headers(("Search-Lacks" = String, description = "What the answer to a query lacks, if anything")))),
 )]
-pub(super) async fn list(State(app): State<App>, Auth(caller): Auth, params: Params) -> Result<Json<Vec<MemoryItem>>> {
-    let (hits, _) = ops::find(&app, &caller, find_request(&params, 5, false)?).await?;
-    Ok(Json(items(&app, &params, hits)?))
+pub(super) async fn list(
+    State(app): State<App>,
+    Auth(caller): Auth,
+    params: Params,
+) -> Result<(HeaderMap, Json<Vec<MemoryItem>>)> {
+    let mut found = ops::find(&app, &caller, find_request(&params, 5, false)?).await?;
+    Ok((lack_header(&found)?, Json(items(&app, &params, &mut found)?)))
 }
 
 /// Memories and the buckets.
@@ -252,20 +335,40 @@ pub struct MemoriesAndBuckets {
         ("bucketId" = Option<String>, Query, pattern = "^[0-9]*$", description = "Only from this bucket"),
         ("includeIds" = Option<bool>, Query, description = "Objects with ids instead of texts"),
         ("contentType" = Option<ContentType>, Query, description = "Only texts or only images"),
+        ("storedBy" = Option<String>, Query, pattern = r"^[^\u0000-\u001f\u007f-\u009f]{0,200}$", description = "Only what this tool stored"),
+        ("after" = Option<String>, Query, format = DateTime, description = "Only what was stored at or after this time or date"),
+        ("before" = Option<String>, Query, format = DateTime, description = "Only what was stored before this time or date"),
+        ("mode" = Option<SearchMode>, Query, description = "By what a query finds; hybrid without it"),
+        ("explain" = Option<bool>, Query, description = "Objects that say how each score came about"),
         ("source" = Option<String>, Query, description = "The tool that asks; it does not narrow the answer"),
         ("v" = Option<String>, Query, description = "Ignored"),
         ("client" = Option<String>, Query, description = "Ignored"),
     ),
-    responses((status = 200, description = "The memories and all buckets", body = MemoriesAndBuckets)),
+    responses((status = 200, description = "The memories and all buckets", body = MemoriesAndBuckets,
+        headers(("Search-Lacks" = String, description = "What the answer to a query lacks, if anything")))),
 )]
 pub(super) async fn list_v2(
     State(app): State<App>,
     Auth(caller): Auth,
     params: Params,
-) -> Result<Json<MemoriesAndBuckets>> {
-    let (hits, buckets) = ops::find(&app, &caller, find_request(&params, 10, true)?).await?;
-    let memories = items(&app, &params, hits)?;
-    Ok(Json(MemoriesAndBuckets { memories, buckets: buckets.into_iter().map(BucketBody::from).collect() }))
+) -> Result<(HeaderMap, Json<MemoriesAndBuckets>)> {
+    let mut found = ops::find(&app, &caller, find_request(&params, 10, true)?).await?;
+    let memories = items(&app, &params, &mut found)?;
+    let headers = lack_header(&found)?;
+    Ok((headers, Json(MemoriesAndBuckets { memories, buckets: found.buckets.into_iter().map(BucketBody::from).collect() })))
+}
+
+/// By what a query finds.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(dead_code, reason = "names the values in the description of the API; read as text")]
+pub enum SearchMode {
+    /// By words and meaning.
+    Hybrid,
+    /// By words alone.
+    Lexical,
+    /// By meaning alone.
+    Dense,
 }
 
 /// Kind of memory.

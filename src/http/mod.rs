@@ -9,6 +9,7 @@ mod health;
 mod memories;
 mod metrics;
 pub mod openapi;
+mod search;
 mod serve;
 mod transfer;
 mod trash;
@@ -70,6 +71,7 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(trash::receipt))
         .routes(routes!(transfer::export))
         .routes(routes!(transfer::import))
+        .routes(routes!(search::state))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
@@ -93,7 +95,7 @@ pub fn router(app: App, base_url: &str) -> Result<Router> {
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-        .expose_headers([HeaderName::from_static("deletion-receipt"), HeaderName::from_static("deletion-erasure")])
+        .expose_headers([HeaderName::from_static("deletion-receipt"), HeaderName::from_static("deletion-erasure"), HeaderName::from_static("search-lacks")])
         .allow_private_network(true);
     Ok(router
         .route("/api/memories/", delete(memories::delete_none))

@@ -133,7 +133,7 @@ pub(crate) async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: us
 /// Deletes every memory of the account and purges its trash, under the
 /// conditions of [`remove`].
 pub(crate) async fn remove_all(tx: &mut Tx, draft: &Draft) -> Result<()> {
-    let ids = rows::ids_where(tx, draft.account, &rows::Conditions::default()).await?;
+    let ids = rows::ids_where(tx, draft.account, &search::Filter::default()).await?;
     remove(tx, draft, &ids, ids.len()).await?;
     super::trash::purge_all(tx, draft).await
 }
@@ -259,12 +259,8 @@ fn check_filter(filter: &Filter) -> Result<()> {
 }
 
 async fn matching(tx: &mut Tx, caller: &Caller, filter: &Filter) -> Result<Vec<String>> {
-    let conditions = rows::Conditions {
-        bucket: filter.bucket,
-        source: filter.source.as_deref(),
-        after: filter.after,
-        before: filter.before,
-    };
+    let Filter { bucket, after, before, .. } = *filter;
+    let conditions = search::Filter { bucket, source: filter.source.clone(), after, before, content_type: None };
     let mut ids = rows::ids_where(tx, caller.account, &conditions).await?;
     if let Some(terms) = filter.query.as_deref().and_then(Terms::of) {
         let with_words: HashSet<String> = search::matching_all(tx, caller.account, &terms).await?.into_iter().collect();

@@ -1,6 +1,6 @@
 //! Creating, finding and changing memories.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use futures_util::FutureExt;
 
@@ -13,7 +13,8 @@ use crate::clock::Micros;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{self, AccountId, BucketId};
-use crate::search::{self, Terms};
+use crate::search::fuse::Scored;
+use crate::search::{self, Embedding, Filter, Lack, Mode, Request, Search};
 
 /// Most memories that one move takes.
 pub const MOVE_MAX: usize = 100;
@@ -46,12 +47,24 @@ pub struct Created {
 /// [`Error::Forbidden`] without the scope `write`, [`Error::NotFound`] for the bucket.
 pub async fn create(app: &App, caller: &Caller, new: NewMemory) -> Result<Created> {
     caller.require(Scope::Write)?;
-    let args = (caller.account, new, app.clock.now());
-    app.db.write(args, |tx, (account, new, now)| create_in(tx, *account, new, *now).boxed()).await
+    let embedding = app.search.embed(new.text.as_str());
+    let args = (caller.account, new, embedding, app.clock.now());
+    let created = app.db.write(args, |tx, (account, new, embedding, now)| {
+        create_in(tx, *account, new, embedding, *now).boxed()
+    });
+    let created = created.await?;
+    app.search.is_waiting();
+    Ok(created)
 }
 
 /// [`create`] in a transaction.
-pub(super) async fn create_in(tx: &mut Tx, account: AccountId, new: &NewMemory, now: Micros) -> Result<Created> {
+pub(super) async fn create_in(
+    tx: &mut Tx,
+    account: AccountId,
+    new: &NewMemory,
+    embedding: &Embedding,
+    now: Micros,
+) -> Result<Created> {
     let seq = auth::advance(tx, account, 1).await?;
     let bucket = bucket::rows::find(tx, account, new.bucket.as_ref()).await?.ok_or_else(no_bucket)?;
     let fingerprint = fingerprint(new.text.as_str());
@@ -60,17 +73,20 @@ pub(super) async fn create_in(tx: &mut Tx, account: AccountId, new: &NewMemory, 
         return Ok(Created { id, duplicate: true });
     }
     let id = id::new(ID_PREFIX, now)?;
+    let words = search::words(tx.dialect(), new.text.as_str());
     let row = rows::New {
         doc: account.doc(seq),
         id: &id,
         bucket: bucket.id,
         text: new.text.as_str(),
+        words: words.as_deref(),
+        embedding,
         fingerprint,
         source: new.source.as_deref(),
         created_at: new.created_at.unwrap_or(now),
     };
     rows::insert(tx, account, &row).await?;
-    search::index_new(tx, row.doc, row.text).await?;
+    search::index_new(tx, row.doc, row.text, row.words).await?;
     bucket::rows::count(tx, account, bucket.id, 1).await?;
     crate::failpoint::reach("create:counted");
     Ok(Created { id, duplicate: false })
@@ -83,12 +99,12 @@ fn no_bucket() -> Error {
 /// What to find.
 #[derive(Debug, Clone, Default)]
 pub struct Find {
-    /// Words to look for; without them the newest are found.
+    /// What to look for; without it the newest are found.
     pub query: Option<String>,
-    /// In this bucket only. One that does not exist holds nothing.
-    pub bucket: Option<BucketId>,
-    /// `text` or `image` only.
-    pub content_type: Option<String>,
+    /// By what a query finds.
+    pub mode: Mode,
+    /// What is looked at. A bucket that does not exist holds nothing.
+    pub filter: Filter,
     /// How many of the first to leave out.
     pub skip: i64,
     /// At most how many.
@@ -102,8 +118,21 @@ pub struct Find {
 pub struct Hit {
     /// The memory.
     pub memory: Memory,
-    /// How well it fits the query, 1 for the best; none without a query.
-    pub score: Option<f64>,
+    /// How well it fits the query, and why; none without a query.
+    pub scored: Option<Scored>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// The memories, best or newest first.
+    pub hits: Vec<Hit>,
+    /// All buckets, where they were asked for.
+    pub buckets: Vec<Bucket>,
+    /// Words of the query that no memory has, each with one that was looked for instead.
+    pub corrected: Vec<(String, String)>,
+    /// What an answer to the query lacks.
+    pub lacks: Vec<Lack>,
 }
 
 /// Finds memories: with a query the best first, else the newest first. With
@@ -111,38 +140,51 @@ pub struct Hit {
 ///
 /// # Errors
 /// [`Error::Forbidden`] without the scope `read`.
-pub async fn find(app: &App, caller: &Caller, find: Find) -> Result<(Vec<Hit>, Vec<Bucket>)> {
+pub async fn find(app: &App, caller: &Caller, find: Find) -> Result<Found> {
     caller.require(Scope::Read)?;
-    let args = (caller.account, find);
-    app.db
-        .read(args, |tx, (account, find)| {
-            async move {
-                let hits = find_in(tx, *account, find).await?;
-                let buckets = if find.with_buckets { bucket::rows::list(tx, *account).await? } else { Vec::new() };
-                Ok((hits, buckets))
+    let request = match &find.query {
+        Some(query) => search::ask(app, query, find.mode, find.filter.clone(), find.skip, find.limit).await,
+        None => None,
+    };
+    let account = caller.account;
+    let args = (account, find, request, app.search.clone());
+    let found = app.db.read(args, |tx, (account, find, request, search)| {
+        async move {
+            let mut found = match (&find.query, request) {
+                (None, _) => newest(tx, *account, find).await?,
+                (Some(_), None) => Found::default(),
+                (Some(_), Some(request)) => best(tx, search, *account, request).await?,
+            };
+            if find.with_buckets {
+                found.buckets = bucket::rows::list(tx, *account).await?;
             }
-            .boxed()
-        })
-        .await
+            Ok(found)
+        }
+        .boxed()
+    });
+    let found = found.await?;
+    if found.lacks.contains(&Lack::IndexLoading) {
+        search::load_beside(app, account);
+    }
+    Ok(found)
 }
 
-async fn find_in(tx: &mut Tx, account: AccountId, find: &Find) -> Result<Vec<Hit>> {
-    let content_type = find.content_type.as_deref();
-    let Some(query) = &find.query else {
-        let newest = rows::newest(tx, account, find.bucket, content_type, find.skip, find.limit).await?;
-        return Ok(newest.into_iter().map(|memory| Hit { memory, score: None }).collect());
+async fn newest(tx: &mut Tx, account: AccountId, find: &Find) -> Result<Found> {
+    let newest = rows::newest(tx, account, &find.filter, find.skip, find.limit).await?;
+    let hits = newest.into_iter().map(|memory| Hit { memory, scored: None }).collect();
+    Ok(Found { hits, ..Found::default() })
+}
+
+async fn best(tx: &mut Tx, search: &Search, account: AccountId, request: &Request) -> Result<Found> {
+    let search::Found { hits, corrected, lacks } = search::find(tx, search, account, request).await?;
+    let docs: Vec<i64> = hits.iter().map(|scored| scored.candidate.doc).collect();
+    // An index can be ahead of this transaction, so what it found may not be there yet, or no more.
+    let mut memories = rows::by_docs(tx, account, &docs).await?;
+    let hit = |scored: Scored| {
+        let memory = memories.remove(&scored.candidate.doc)?;
+        Some(Hit { memory, scored: Some(scored) })
     };
-    let Some(terms) = Terms::of(query) else { return Ok(Vec::new()) };
-    let best = search::candidates(tx, account, &terms, find.bucket, content_type, find.skip, find.limit).await?;
-    let ids: Vec<String> = best.iter().map(|(id, _)| id.clone()).collect();
-    let mut memories: HashMap<String, Memory> =
-        rows::by_ids(tx, account, &ids).await?.into_iter().map(|m| (m.id.clone(), m)).collect();
-    let top = best.first().map_or(1.0, |(_, score)| *score);
-    let hit = |(id, score): (String, f64)| {
-        let score = if top > 0.0 { score / top } else { 0.0 };
-        memories.remove(&id).map(|memory| Hit { memory, score: Some(score) })
-    };
-    Ok(best.into_iter().filter_map(hit).collect())
+    Ok(Found { hits: hits.into_iter().filter_map(hit).collect(), buckets: Vec::new(), corrected, lacks })
 }
 
 /// One memory with what it was before, oldest version first.
@@ -190,9 +232,11 @@ pub async fn update(
     if !is_memory_id(&id) {
         return Err(Error::RejectedIds(vec![id]));
     }
-    let args = (caller.account, vec![id], text, bucket, app.clock.now());
-    app.db
-        .write(args, |tx, (account, ids, text, bucket, now)| {
+    let embedding = text.as_ref().map(|text| app.search.embed(text.as_str())).unwrap_or_default();
+    let args = (caller.account, vec![id], text, embedding, bucket, app.clock.now());
+    let version = app
+        .db
+        .write(args, |tx, (account, ids, text, embedding, bucket, now)| {
             async move {
                 auth::advance(tx, *account, 1).await?;
                 let memory = rows::by_ids(tx, *account, ids).await?.pop();
@@ -208,10 +252,14 @@ pub async fn update(
                 rows::keep_versions(tx, *account, ids).await?;
                 if let Some(text) = text {
                     search::unindex(tx, *account, ids).await?;
-                    rows::set_text(tx, *account, &memory.id, text, fingerprint(text.as_str())).await?;
+                    let (words, fingerprint) =
+                        (search::words(tx.dialect(), text.as_str()), fingerprint(text.as_str()));
+                    let words = words.as_deref();
+                    rows::set_text(tx, *account, &memory.id, text, words, embedding, fingerprint).await?;
                     search::index(tx, *account, ids).await?;
                 }
                 if target != memory.bucket_id {
+                    search::note_changes(tx, *account, ids).await?;
                     rows::set_bucket(tx, *account, ids, target).await?;
                     bucket::rows::count(tx, *account, memory.bucket_id, -1).await?;
                     bucket::rows::count(tx, *account, target, 1).await?;
@@ -221,7 +269,9 @@ pub async fn update(
             }
             .boxed()
         })
-        .await
+        .await?;
+    app.search.is_waiting();
+    Ok(version)
 }
 
 /// Moves memories, all of them or none. Their ids, each once, in order of the request.
@@ -275,6 +325,7 @@ pub(crate) async fn move_in(
         return Ok(());
     }
     rows::keep_versions(tx, account, &moving).await?;
+    search::note_changes(tx, account, &moving).await?;
     rows::set_bucket(tx, account, &moving, target).await?;
     rows::next_version(tx, account, &moving, now).await?;
     for (bucket, count) in left {

@@ -1,10 +1,14 @@
 //! Rows of memories, their versions, and the trash.
 
+use std::collections::HashMap;
+
 use super::{Memory, MemoryText, Version};
 use crate::clock::Micros;
 use crate::db::{Row, Tx, Value};
+use crate::embed::Vector;
 use crate::error::Result;
 use crate::id::{AccountId, BucketId};
+use crate::search::{Embedding, Filter};
 
 /// A memory to be added.
 pub(super) struct New<'a> {
@@ -12,14 +16,17 @@ pub(super) struct New<'a> {
     pub id: &'a str,
     pub bucket: BucketId,
     pub text: &'a str,
+    pub words: Option<&'a str>,
+    pub embedding: &'a Embedding,
     pub fingerprint: i64,
     pub source: Option<&'a str>,
     pub created_at: Micros,
 }
 
 pub(super) async fn insert(tx: &mut Tx, account: AccountId, new: &New<'_>) -> Result<()> {
-    let sql = "insert into memory (doc, account_id, id, bucket_id, text, fingerprint, source, created_at, updated_at) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $8)";
+    let sql = "insert into memory (doc, account_id, id, bucket_id, text, fingerprint, source, created_at, updated_at, \
+               words, analysis, embedder, embedding) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, 1, $10, {vector $11})";
     let values = [
         new.doc.into(),
         account.0.into(),
@@ -29,6 +36,9 @@ pub(super) async fn insert(tx: &mut Tx, account: AccountId, new: &New<'_>) -> Re
         new.fingerprint.into(),
         new.source.into(),
         new.created_at.0.into(),
+        new.words.into(),
+        new.embedding.space.into(),
+        Value::Embedding(new.embedding.vector.as_ref().map(Vector::values)),
     ];
     tx.execute(sql, &values).await.map(drop)
 }
@@ -59,29 +69,40 @@ fn memory(mut row: Row) -> Result<Memory> {
     })
 }
 
-/// The newest memories.
+/// The newest memories that a filter accepts.
 pub(super) async fn newest(
     tx: &mut Tx,
     account: AccountId,
-    bucket: Option<BucketId>,
-    content_type: Option<&str>,
+    filter: &Filter,
     skip: i64,
     limit: i64,
 ) -> Result<Vec<Memory>> {
-    let values =
-        [account.0.into(), content_type.into(), skip.into(), limit.into(), Value::Int(bucket.map(|bucket| bucket.0))];
+    let values = [
+        account.0.into(),
+        filter.content_type.as_deref().into(),
+        skip.into(),
+        limit.into(),
+        Value::Int(filter.bucket.map(|bucket| bucket.0)),
+        filter.source.as_deref().into(),
+        filter.after.map(|after| after.0).into(),
+        filter.before.map(|before| before.0).into(),
+    ];
     // Two statements, because one with "bucket or any" can use neither index.
-    let sql = match bucket {
+    let sql = match filter.bucket {
         None => {
             "select m.id, m.bucket_id, b.name, m.text, m.source, m.content_type, m.version, m.created_at, m.updated_at \
              from memory m join bucket b on b.account_id = m.account_id and b.id = m.bucket_id \
              where m.account_id = $1 and ($2 is null or m.content_type = $2) and $5 is null \
+             and ($6 is null or m.source = $6) and ($7 is null or m.created_at >= $7) \
+             and ($8 is null or m.created_at < $8) \
              order by m.created_at desc, m.doc desc limit $4 offset $3"
         }
         Some(_) => {
             "select m.id, m.bucket_id, b.name, m.text, m.source, m.content_type, m.version, m.created_at, m.updated_at \
              from memory m join bucket b on b.account_id = m.account_id and b.id = m.bucket_id \
              where m.account_id = $1 and ($2 is null or m.content_type = $2) and m.bucket_id = $5 \
+             and ($6 is null or m.source = $6) and ($7 is null or m.created_at >= $7) \
+             and ($8 is null or m.created_at < $8) \
              order by m.created_at desc, m.doc desc limit $4 offset $3"
         }
     };
@@ -94,6 +115,16 @@ pub(super) async fn by_ids(tx: &mut Tx, account: AccountId, ids: &[String]) -> R
                from memory m join bucket b on b.account_id = m.account_id and b.id = m.bucket_id \
                where m.account_id = $1 and m.id {in $2}";
     tx.rows(sql, &[account.0.into(), ids.into()]).await?.into_iter().map(memory).collect()
+}
+
+/// The memories with these document numbers that exist, by number.
+pub(super) async fn by_docs(tx: &mut Tx, account: AccountId, docs: &[i64]) -> Result<HashMap<i64, Memory>> {
+    let sql = "select m.id, m.bucket_id, b.name, m.text, m.source, m.content_type, m.version, m.created_at, \
+               m.updated_at, m.doc \
+               from memory m join bucket b on b.account_id = m.account_id and b.id = m.bucket_id \
+               where m.account_id = $1 and m.doc {in $2}";
+    let rows = tx.rows(sql, &[account.0.into(), docs.into()]).await?;
+    rows.into_iter().map(|row| Ok((row.int(9)?, memory(row)?))).collect()
 }
 
 /// Memories with their row numbers, oldest first, those after `after` (a time
@@ -145,28 +176,18 @@ pub(crate) async fn ids_in_bucket(tx: &mut Tx, account: AccountId, bucket: Bucke
     rows.into_iter().map(|mut row| row.text(0)).collect()
 }
 
-/// Conditions on a memory, all of which must hold; `None` holds always.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Conditions<'a> {
-    pub bucket: Option<BucketId>,
-    pub source: Option<&'a str>,
-    /// Created at or after.
-    pub after: Option<Micros>,
-    /// Created before.
-    pub before: Option<Micros>,
-}
-
-/// The ids of the memories that meet the conditions, in order.
-pub(super) async fn ids_where(tx: &mut Tx, account: AccountId, conditions: &Conditions<'_>) -> Result<Vec<String>> {
+/// The ids of the memories that a filter accepts, in order.
+pub(super) async fn ids_where(tx: &mut Tx, account: AccountId, filter: &Filter) -> Result<Vec<String>> {
     let sql = "select id from memory where account_id = $1 and ($2 is null or bucket_id = $2) \
                and ($3 is null or source = $3) and ($4 is null or created_at >= $4) \
-               and ($5 is null or created_at < $5) order by id";
+               and ($5 is null or created_at < $5) and ($6 is null or content_type = $6) order by id";
     let values = [
         account.0.into(),
-        conditions.bucket.map(|bucket| bucket.0).into(),
-        conditions.source.into(),
-        conditions.after.map(|t| t.0).into(),
-        conditions.before.map(|t| t.0).into(),
+        filter.bucket.map(|bucket| bucket.0).into(),
+        filter.source.as_deref().into(),
+        filter.after.map(|after| after.0).into(),
+        filter.before.map(|before| before.0).into(),
+        filter.content_type.as_deref().into(),
     ];
     tx.rows(sql, &values).await?.into_iter().map(|mut row| row.text(0)).collect()
 }
@@ -184,10 +205,22 @@ pub(super) async fn set_text(
     account: AccountId,
     id: &str,
     text: &MemoryText,
+    words: Option<&str>,
+    embedding: &Embedding,
     fingerprint: i64,
 ) -> Result<()> {
-    let sql = "update memory set text = $3, fingerprint = $4 where account_id = $1 and id = $2";
-    tx.execute(sql, &[account.0.into(), id.into(), text.as_str().into(), fingerprint.into()]).await.map(drop)
+    let sql = "update memory set text = $3, fingerprint = $4, words = $5, analysis = 1, embedder = $6, \
+               embedding = {vector $7} where account_id = $1 and id = $2";
+    let values = [
+        account.0.into(),
+        id.into(),
+        text.as_str().into(),
+        fingerprint.into(),
+        words.into(),
+        embedding.space.into(),
+        Value::Embedding(embedding.vector.as_ref().map(Vector::values)),
+    ];
+    tx.execute(sql, &values).await.map(drop)
 }
 
 pub(super) async fn set_bucket(tx: &mut Tx, account: AccountId, ids: &[String], bucket: BucketId) -> Result<()> {
@@ -221,9 +254,10 @@ pub(super) async fn copy_to_trash(
     purge_at: Micros,
 ) -> Result<u64> {
     let sql = "insert into trash (doc, account_id, id, deletion_id, bucket_id, bucket_name, text, fingerprint, source, \
-               content_type, version, created_at, updated_at, deleted_at, purge_at) \
+               content_type, version, created_at, updated_at, deleted_at, purge_at, words, analysis, embedder, embedding) \
                select m.doc, m.account_id, m.id, $3, m.bucket_id, b.name, m.text, m.fingerprint, m.source, \
-               m.content_type, m.version, m.created_at, m.updated_at, $4, $5 \
+               m.content_type, m.version, m.created_at, m.updated_at, $4, $5, m.words, m.analysis, m.embedder, \
+               m.embedding \
                from memory m join bucket b on b.account_id = m.account_id and b.id = m.bucket_id \
                where m.account_id = $1 and m.id {in $2}";
     let values = [account.0.into(), ids.into(), deletion.into(), deleted_at.0.into(), purge_at.0.into()];
@@ -279,9 +313,9 @@ pub(super) async fn trash(tx: &mut Tx, account: AccountId, skip: i64, limit: i64
 /// gone, into `general`.
 pub(super) async fn copy_from_trash(tx: &mut Tx, account: AccountId, ids: &[String], general: BucketId) -> Result<u64> {
     let sql = "insert into memory (doc, account_id, id, bucket_id, text, fingerprint, source, content_type, version, \
-               created_at, updated_at) \
+               created_at, updated_at, words, analysis, embedder, embedding) \
                select t.doc, t.account_id, t.id, coalesce(b.id, $3), t.text, t.fingerprint, t.source, t.content_type, \
-               t.version, t.created_at, t.updated_at \
+               t.version, t.created_at, t.updated_at, t.words, t.analysis, t.embedder, t.embedding \
                from trash t left join bucket b on b.account_id = t.account_id and b.id = t.bucket_id \
                where t.account_id = $1 and t.id {in $2}";
     tx.execute(sql, &[account.0.into(), ids.into(), general.0.into()]).await

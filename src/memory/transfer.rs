@@ -17,6 +17,7 @@ use crate::clock::Micros;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{AccountId, BucketId};
+use crate::search::Embedding;
 
 /// A form of export and import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,22 +259,32 @@ async fn store(app: &App, caller: &Caller, batch: Vec<NewMemory>, imported: &mut
     if batch.is_empty() {
         return Ok(());
     }
+    let search = app.search.clone();
+    // Of large texts it takes long enough to keep other requests from their turn.
+    let embed = move || batch.into_iter().map(|new| (search.embed(new.text.as_str()), new)).collect();
+    let batch: Vec<(Embedding, NewMemory)> = tokio::task::spawn_blocking(embed).await.map_err(Error::internal)?;
     let args = (caller.account, batch, app.clock.now());
     let (created, duplicates) =
         app.db.write(args, |tx, (account, batch, now)| store_in(tx, *account, batch, *now).boxed()).await?;
+    app.search.is_waiting();
     imported.created += created;
     imported.duplicates += duplicates;
     Ok(())
 }
 
-async fn store_in(tx: &mut Tx, account: AccountId, batch: &[NewMemory], now: Micros) -> Result<(usize, usize)> {
+async fn store_in(
+    tx: &mut Tx,
+    account: AccountId,
+    batch: &[(Embedding, NewMemory)],
+    now: Micros,
+) -> Result<(usize, usize)> {
     auth::advance(tx, account, 1).await?;
     let (mut created, mut duplicates) = (0, 0);
-    for new in batch {
+    for (embedding, new) in batch {
         if let Some(BucketRef::Name(name)) = &new.bucket {
             bucket::ops::ensure(tx, account, name, now).await?;
         }
-        if create_in(tx, account, new, now).await?.duplicate {
+        if create_in(tx, account, new, embedding, now).await?.duplicate {
             duplicates += 1;
         } else {
             created += 1;

@@ -52,6 +52,7 @@ async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros
     let (restored, receipts) = take(tx, account, ids).await?;
     expect(copied, restored.len())?;
     crate::failpoint::reach("restore:taken");
+    search::backlog::analyze_restored(tx, account).await?;
     search::index(tx, account, &restored).await?;
     let mut in_bucket = BTreeMap::new();
     for (_, bucket) in rows::locate(tx, account, &restored).await? {

@@ -1,23 +1,64 @@
-//! The full-text index of memories, as each engine has it.
+//! What the storage itself can find, as each engine has it.
 //!
-//! On `SQLite` it is the FTS5 table `memory_fts`, kept by [`index`] and
-//! [`unindex`] in the transaction that changes the rows. On `PostgreSQL` it is
-//! the generated column `memory.tsv`, which needs no keeping.
+//! On `SQLite` it is the FTS5 table `memory_fts`, kept by [`index_new`], [`index`]
+//! and [`unindex`] in the transaction that changes the rows. It is the durable
+//! form of what [`super::index`] keeps in memory, gives the same order, and
+//! answers where that is not loaded. On `PostgreSQL` they are the columns
+//! `memory.tsv` and `memory.embedding`, which need no keeping.
 
+use super::analyze;
+use super::fuse::Candidate;
+use super::rows::note_changes;
+use super::terms::Terms;
+use super::{Filter, Request, typo};
 use crate::db::{Dialect, Tx, Value};
+use crate::embed::Vector;
 use crate::error::Result;
-use crate::id::{AccountId, BucketId};
+use crate::id::AccountId;
 
-use super::Terms;
+/// How many of the newest memories `PostgreSQL` is asked for the words that a
+/// mistyped one may have meant, and for their average length.
+const SAMPLE: i64 = 5_000;
+/// Longest text for the full-text index of `PostgreSQL`, which takes at most a
+/// megabyte with all that belongs to it, and longest word, of which it takes
+/// 2,046. What is beyond is not found by its words.
+const POSTGRES_BYTES: usize = 500_000;
+const POSTGRES_WORD_BYTES: usize = 1_000;
+
+/// What the full-text index is given for a text, where that is not the text
+/// itself: the value of `memory.words`.
+#[must_use]
+pub fn words(dialect: Dialect, text: &str) -> Option<String> {
+    match dialect {
+        Dialect::Sqlite => analyze::words(text),
+        Dialect::Postgres => {
+            let mut stems = String::new();
+            analyze::terms(text, |stem| {
+                let stem = shortened(stem);
+                if stems.len() + stem.len() < POSTGRES_BYTES {
+                    stems.push_str(stem);
+                    stems.push(' ');
+                }
+            });
+            Some(stems)
+        }
+    }
+}
+
+/// The part of a word that `PostgreSQL` takes.
+fn shortened(stem: &str) -> &str {
+    &stem[..stem.floor_char_boundary(POSTGRES_WORD_BYTES)]
+}
 
 /// Adds a memory that was just inserted.
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub async fn index_new(tx: &mut Tx, doc: i64, text: &str) -> Result<()> {
+pub async fn index_new(tx: &mut Tx, doc: i64, text: &str, words: Option<&str>) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite {
         // Not `insert … select`: that is a savepoint to FTS5, at which it writes a segment.
-        tx.execute("insert into memory_fts (rowid, text) values ($1, $2)", &[doc.into(), text.into()]).await?;
+        let values = [doc.into(), words.unwrap_or(text).into()];
+        tx.execute("insert into memory_fts (rowid, text) values ($1, $2)", &values).await?;
     }
     Ok(())
 }
@@ -29,10 +70,10 @@ pub async fn index_new(tx: &mut Tx, doc: i64, text: &str) -> Result<()> {
 pub async fn index(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite {
         let sql = "insert into memory_fts (rowid, text) \
-                   select doc, text from memory where account_id = $1 and id {in $2} order by doc";
+                   select doc, coalesce(words, text) from memory where account_id = $1 and id {in $2} order by doc";
         tx.execute(sql, &[account.0.into(), ids.into()]).await?;
     }
-    Ok(())
+    note_changes(tx, account, ids).await
 }
 
 /// Takes the memories with these ids out. Their rows must still be as they were
@@ -42,11 +83,11 @@ pub async fn index(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<()
 /// As [`Tx::execute`].
 pub async fn unindex(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite {
-        let sql = "insert into memory_fts (memory_fts, rowid, text) \
-                   select 'delete', doc, text from memory where account_id = $1 and id {in $2} order by doc";
+        let sql = "insert into memory_fts (memory_fts, rowid, text) select 'delete', doc, coalesce(words, text) \
+                   from memory where account_id = $1 and id {in $2} order by doc";
         tx.execute(sql, &[account.0.into(), ids.into()]).await?;
     }
-    Ok(())
+    note_changes(tx, account, ids).await
 }
 
 /// Takes all memories of an account out, under the conditions of [`unindex`].
@@ -55,77 +96,212 @@ pub async fn unindex(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<
 /// As [`Tx::execute`].
 pub async fn unindex_account(tx: &mut Tx, account: AccountId) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite {
-        let sql = "insert into memory_fts (memory_fts, rowid, text) \
-                   select 'delete', doc, text from memory where account_id = $1 order by doc";
+        let sql = "insert into memory_fts (memory_fts, rowid, text) select 'delete', doc, coalesce(words, text) \
+                   from memory where account_id = $1 order by doc";
         tx.execute(sql, &[account.0.into()]).await?;
     }
     Ok(())
 }
 
-/// The best memories for any of the words: id and score, best first. Scores
-/// are positive and comparable within one answer only.
+/// The best memories for any of the words, by the full-text index of `SQLite`.
 ///
 /// # Errors
 /// As [`Tx::rows`].
-pub async fn candidates(
+pub(super) async fn lexical_sqlite(
     tx: &mut Tx,
     account: AccountId,
     terms: &Terms,
-    bucket: Option<BucketId>,
-    content_type: Option<&str>,
-    skip: i64,
-    limit: i64,
-) -> Result<Vec<(String, f64)>> {
-    let words = terms.any(tx.dialect());
-    let bucket_value = Value::Int(bucket.map(|b| b.0));
+    request: &Request,
+) -> Result<Vec<Candidate>> {
+    let Filter { bucket, content_type, source, after, before } = &request.filter;
     let (low, high) = account.doc_range();
-    let rows = match tx.dialect() {
-        Dialect::Sqlite => {
-            // Without a condition on the rows, only those of the best are read. With one, `cross`
-            // keeps the planner from searching the index once for each row of the account.
-            let sql = if bucket.is_none() && content_type.is_none() {
-                "select m.id, -f.rank as score from \
-                 (select rowid, rank from memory_fts where memory_fts match $2 and rowid between $7 and $8 \
-                  order by rank, rowid desc limit $6 offset $5) f \
-                 cross join memory m on m.doc = f.rowid where m.account_id = $1 order by f.rank, m.doc desc"
-            } else {
-                "select m.id, -f.rank as score from memory_fts f cross join memory m on m.doc = f.rowid \
-                 where f.memory_fts match $2 and f.rowid between $7 and $8 and m.account_id = $1 \
-                 and ($3 is null or m.bucket_id = $3) and ($4 is null or m.content_type = $4) \
-                 order by f.rank, m.doc desc limit $6 offset $5"
-            };
-            let values = [
-                account.0.into(),
-                (&words).into(),
-                bucket_value,
-                content_type.into(),
-                skip.into(),
-                limit.into(),
-                low.into(),
-                high.into(),
-            ];
-            tx.rows(sql, &values).await?
-        }
-        Dialect::Postgres => {
-            let sql = "select m.id, ts_rank(m.tsv, q, 1)::float8 as score \
-                       from memory m, to_tsquery('commonplace', $2) q \
-                       where m.tsv @@ ($7::text::tsquery && q) and m.account_id = $1 \
-                       and ($3 is null or m.bucket_id = $3) and ($4 is null or m.content_type = $4) \
-                       order by score desc, m.doc desc limit $6 offset $5";
-            let lexeme = account_lexeme(account);
-            let values = [
-                account.0.into(),
-                (&words).into(),
-                bucket_value,
-                content_type.into(),
-                skip.into(),
-                limit.into(),
-                (&lexeme).into(),
-            ];
-            tx.rows(sql, &values).await?
-        }
+    let words = terms.any_sqlite();
+    let depth = i64::try_from(request.depth(usize::MAX)).unwrap_or(i64::MAX);
+    // Without a condition on the rows, none of them is read. With one, `cross` keeps
+    // the planner from searching the index once for each row of the account.
+    let rows = if request.filter == Filter::default() {
+        let sql = "select rowid, -rank from memory_fts where memory_fts match $1 and rowid between $2 and $3 \
+                   order by rank, rowid desc limit $4";
+        tx.rows(sql, &[(&words).into(), low.into(), high.into(), depth.into()]).await?
+    } else {
+        let sql = "select m.doc, -f.rank from memory_fts f cross join memory m on m.doc = f.rowid \
+                   where f.memory_fts match $1 and f.rowid between $2 and $3 and m.account_id = $5 \
+                   and ($6 is null or m.bucket_id = $6) and ($7 is null or m.content_type = $7) \
+                   and ($8 is null or m.source = $8) and ($9 is null or m.created_at >= $9) \
+                   and ($10 is null or m.created_at < $10) order by f.rank, m.doc desc limit $4";
+        let values = [
+            (&words).into(),
+            low.into(),
+            high.into(),
+            depth.into(),
+            account.0.into(),
+            bucket.map(|bucket| bucket.0).into(),
+            content_type.as_deref().into(),
+            source.as_deref().into(),
+            after.map(|after| after.0).into(),
+            before.map(|before| before.0).into(),
+        ];
+        tx.rows(sql, &values).await?
     };
-    rows.into_iter().map(|mut row| Ok((row.text(0)?, row.real(1)?))).collect()
+    let candidate = |row: &crate::db::Row| Ok(Candidate { doc: row.int(0)?, bm25: narrow(row.real(1)?), cosine: None });
+    rows.iter().map(candidate).collect()
+}
+
+/// Scores are compared and shown, not added up, so half the digits are enough.
+#[expect(clippy::cast_possible_truncation, reason = "of scores between -1 and some hundred")]
+fn narrow(score: f64) -> f32 {
+    score as f32
+}
+
+/// What a query's words weigh in an account on `PostgreSQL`: each as a text
+/// query of its own, with its inverse document frequency in millionths.
+#[derive(Debug, Default)]
+struct Weights {
+    words: Vec<String>,
+    millionths: Vec<i64>,
+    /// Average number of words in a memory, in thousandths.
+    average: i64,
+}
+
+/// The best memories by words and by meaning on `PostgreSQL`, each with both
+/// scores, and the words that were taken for others.
+///
+/// BM25 is as of FTS5 (k1 = 1.2, b = 0.75), but a word counts once however often
+/// a memory has it: facts seldom say a word twice.
+///
+/// # Errors
+/// As [`Tx::rows`].
+pub(super) async fn postgres(
+    tx: &mut Tx,
+    account: AccountId,
+    space: i64,
+    request: &Request,
+) -> Result<(Vec<Candidate>, Vec<(String, String)>)> {
+    let (weights, corrected) = match &request.terms {
+        Some(terms) => weigh(tx, account, terms).await?,
+        None => (Weights::default(), Vec::new()),
+    };
+    let Filter { bucket, content_type, source, after, before } = &request.filter;
+    let vector = request.vector.as_ref().map(Vector::values);
+    let any = format!("{} & ({})", account_lexeme(account), weights.words.join(" | "));
+    let depth = i64::try_from(request.depth(usize::MAX)).unwrap_or(i64::MAX);
+    let values = [
+        account.0.into(),
+        bucket.map(|bucket| bucket.0).into(),
+        content_type.as_deref().into(),
+        source.as_deref().into(),
+        after.map(|after| after.0).into(),
+        before.map(|before| before.0).into(),
+        depth.into(),
+        space.into(),
+        Value::Embedding(vector),
+        i64::try_from(vector.map_or(0, <[i8]>::len)).unwrap_or(0).into(),
+        weights.words.as_slice().into(),
+        weights.millionths.as_slice().into(),
+        weights.average.max(1).into(),
+        (&any).into(),
+    ];
+    let mut found = Vec::new();
+    if !weights.words.is_empty() {
+        let sql = "select c.doc, c.bm25, \
+                   case when c.embedder = $8 and vector_dims(c.embedding) = $10 \
+                   then 1 - (c.embedding <=> {vector $9}) end \
+                   from (select m.doc, m.embedder, m.embedding, \
+                   (select sum(q.weight)::float8 from unnest($11::text[], $12::bigint[]) q (word, weight) \
+                   where m.tsv @@ q.word::tsquery) / 1e6 * 2.2 \
+                   / (1 + 1.2 * (0.25 + 0.75 * m.length * 1000 / $13::float8)) as bm25 \
+                   from memory m where m.tsv @@ $14::text::tsquery and m.account_id = $1 \
+                   and ($2 is null or m.bucket_id = $2) and ($3 is null or m.content_type = $3) \
+                   and ($4 is null or m.source = $4) and ($5 is null or m.created_at >= $5) \
+                   and ($6 is null or m.created_at < $6) order by bm25 desc, m.doc desc limit $7) c";
+        found.extend(tx.rows(sql, &values).await?);
+    }
+    if vector.is_some() {
+        let sql = "select c.doc, coalesce((select sum(q.weight)::float8 \
+                   from unnest($11::text[], $12::bigint[]) q (word, weight) where c.tsv @@ q.word::tsquery), 0) \
+                   / 1e6 * 2.2 / (1 + 1.2 * (0.25 + 0.75 * c.length * 1000 / $13::float8)), 1 - c.distance \
+                   from (select m.doc, m.tsv, m.length, m.embedding <=> {vector $9} as distance \
+                   from memory m where m.account_id = $1 and m.embedder = $8 and vector_dims(m.embedding) = $10 \
+                   and ($2 is null or m.bucket_id = $2) and ($3 is null or m.content_type = $3) \
+                   and ($4 is null or m.source = $4) and ($5 is null or m.created_at >= $5) \
+                   and ($6 is null or m.created_at < $6) and $14::text is not null \
+                   order by distance, m.doc desc limit $7) c";
+        found.extend(tx.rows(sql, &values).await?);
+    }
+    let candidate = |row: crate::db::Row| {
+        let cosine = row.real_or_null(2)?.map(narrow);
+        Ok(Candidate { doc: row.int(0)?, bm25: narrow(row.real(1)?), cosine })
+    };
+    let mut candidates: Vec<Candidate> = found.into_iter().map(candidate).collect::<Result<_>>()?;
+    candidates.sort_unstable_by_key(|candidate| candidate.doc);
+    candidates.dedup_by_key(|candidate| candidate.doc);
+    Ok((candidates, corrected))
+}
+
+async fn weigh(tx: &mut Tx, account: AccountId, terms: &Terms) -> Result<(Weights, Vec<(String, String)>)> {
+    let stems: Vec<String> = terms.words().iter().map(|word| shortened(&word.stem).to_owned()).collect();
+    let known = frequencies(tx, account, &stems).await?;
+    let mut found: Vec<(String, i64, f32)> = Vec::new();
+    let mut corrected = Vec::new();
+    for (stem, count) in stems.iter().zip(&known).filter(|(_, count)| **count > 0) {
+        found.push((stem.clone(), *count, 1.0));
+    }
+    if known.contains(&0) {
+        let vocabulary = vocabulary(tx, account).await?;
+        let mut closest = Vec::new();
+        for (word, _) in terms.words().iter().zip(&known).filter(|(_, count)| **count == 0) {
+            let all = vocabulary.iter().map(|(stem, count)| (stem.as_str(), *count));
+            for (stem, weight) in typo::closest(&word.stem, all) {
+                if found.iter().all(|(known, ..)| known != stem) && closest.iter().all(|(known, _)| known != stem) {
+                    closest.push((stem.to_owned(), weight));
+                    corrected.push((word.raw.clone(), stem.to_owned()));
+                }
+            }
+        }
+        let stems: Vec<String> = closest.iter().map(|(stem, _)| stem.clone()).collect();
+        let counts = frequencies(tx, account, &stems).await?;
+        found.extend(closest.into_iter().zip(counts).map(|((stem, weight), count)| (stem, count, weight)));
+    }
+    let total = super::rows::count(tx, account).await?;
+    let sql = "select (coalesce(avg(n.length), 1) * 1000)::bigint from \
+               (select length from memory where account_id = $1 order by created_at desc, doc desc limit $2) n";
+    let average = tx.one(sql, &[account.0.into(), SAMPLE.into()]).await?.int(0)?;
+    let millionths = found.iter().map(|(_, count, weight)| millionths(total, *count, *weight)).collect();
+    let words = found.iter().map(|(stem, ..)| lexeme(stem)).collect();
+    Ok((Weights { words, millionths, average }, corrected))
+}
+
+/// A word's inverse document frequency, as of FTS5, with its own weight.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "counts, and a logarithm of them")]
+fn millionths(total: i64, count: i64, weight: f32) -> i64 {
+    let (total, count) = (total as f64, count as f64);
+    let frequency = ((total - count + 0.5) / (count + 0.5)).ln();
+    // A word that most memories have still counts, for next to nothing.
+    (frequency.max(1e-6) * f64::from(weight) * 1e6).round() as i64
+}
+
+/// How many memories of the account have each of the stems.
+async fn frequencies(tx: &mut Tx, account: AccountId, stems: &[String]) -> Result<Vec<i64>> {
+    if stems.is_empty() {
+        return Ok(Vec::new());
+    }
+    let words: Vec<String> = stems.iter().map(|stem| lexeme(stem)).collect();
+    let sql = "select (select count(*) from memory m where m.account_id = $1 \
+               and m.tsv @@ ($3::text::tsquery && q.word::tsquery)) \
+               from unnest($2::text[]) with ordinality q (word, place) order by q.place";
+    let own = account_lexeme(account);
+    let rows = tx.rows(sql, &[account.0.into(), words.as_slice().into(), (&own).into()]).await?;
+    rows.iter().map(|row| row.int(0)).collect()
+}
+
+/// The stems of the account's newest memories, and how many have each.
+async fn vocabulary(tx: &mut Tx, account: AccountId) -> Result<Vec<(String, u32)>> {
+    let sql = "select l.lexeme, count(*) from \
+               (select tsv from memory where account_id = $1 order by created_at desc, doc desc limit $2) m, \
+               unnest(m.tsv) l where l.lexeme not like 'account:%' group by l.lexeme";
+    let rows = tx.rows(sql, &[account.0.into(), SAMPLE.into()]).await?;
+    let entry = |mut row: crate::db::Row| Ok((row.text(0)?, u32::try_from(row.int(1)?).unwrap_or(u32::MAX)));
+    rows.into_iter().map(entry).collect()
 }
 
 /// The ids of the memories that have all of the words, in order of their ids.
@@ -133,26 +309,34 @@ pub async fn candidates(
 /// # Errors
 /// As [`Tx::rows`].
 pub async fn matching_all(tx: &mut Tx, account: AccountId, terms: &Terms) -> Result<Vec<String>> {
-    let words = terms.all(tx.dialect());
     let rows = match tx.dialect() {
         Dialect::Sqlite => {
             let (low, high) = account.doc_range();
+            let words = terms.all_sqlite();
             let sql = "select m.id from memory_fts f cross join memory m on m.doc = f.rowid \
                        where f.memory_fts match $2 and f.rowid between $3 and $4 and m.account_id = $1 \
                        order by m.id";
             tx.rows(sql, &[account.0.into(), (&words).into(), low.into(), high.into()]).await?
         }
         Dialect::Postgres => {
-            let sql = "select id from memory where account_id = $1 \
-                       and tsv @@ ($3::text::tsquery && to_tsquery('commonplace', $2)) order by id";
-            let lexeme = account_lexeme(account);
-            tx.rows(sql, &[account.0.into(), (&words).into(), (&lexeme).into()]).await?
+            let stems = terms.words().iter().map(|word| lexeme(shortened(&word.stem)));
+            let all: Vec<String> = std::iter::once(account_lexeme(account)).chain(stems).collect();
+            let all = all.join(" & ");
+            let sql = "select id from memory where account_id = $1 and tsv @@ $2::text::tsquery order by id";
+            tx.rows(sql, &[account.0.into(), (&all).into()]).await?
         }
     };
     rows.into_iter().map(|mut row| row.text(0)).collect()
 }
 
-/// How the account stands in `memory.tsv`, as a query of its own.
+/// A stem as a query of its own. Stems have letters, digits and marks only, so
+/// nothing in them needs escaping.
+fn lexeme(stem: &str) -> String {
+    format!("'{stem}'")
+}
+
+/// How the account stands in `memory.tsv`, as a query of its own. No stem has a
+/// colon in it.
 fn account_lexeme(account: AccountId) -> String {
     format!("'account:{}'", account.0)
 }

@@ -1,8 +1,327 @@
-//! Finding memories by words: what a query means ([`terms`]), and the
-//! candidates that each engine's full-text index offers ([`candidates`]).
+//! Finding memories: by their words ([`lexical`], BM25) and by their meaning
+//! ([`vectors`], the cosine of embeddings), both fused into one order ([`fuse`]).
+//!
+//! On `SQLite` a process keeps an index of each account in memory ([`index`]),
+//! which follows the rows ([`follow`]); while it is being loaded the full-text
+//! index of the storage answers. On `PostgreSQL` the storage does all of it
+//! ([`candidates`]). What is stored before its embedding was made is embedded
+//! afterwards ([`backlog`]).
 
+mod analyze;
+pub mod backlog;
 mod candidates;
+mod follow;
+pub mod fuse;
+pub mod index;
+pub mod lexical;
+mod porter;
+mod rows;
 mod terms;
+mod typo;
+pub mod vectors;
 
-pub use candidates::{candidates, index, index_new, matching_all, unindex, unindex_account};
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::sync::Notify;
+
+use crate::app::App;
+use crate::auth::{Caller, Scope};
+use crate::clock::Micros;
+use crate::db::{Db, Dialect, Tx};
+use crate::embed::{Embedder, Vector};
+use crate::error::Result;
+use crate::id::{AccountId, BucketId};
+use follow::{Indexes, Ready};
+use fuse::{Parts, Scored};
+
+pub use candidates::{index, index_new, matching_all, unindex, unindex_account, words};
+pub(crate) use rows::note_changes;
 pub use terms::Terms;
+
+/// How many candidates of each kind are fused, for the first pages.
+const DEPTH: usize = 100;
+
+/// What a process needs for searching. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Search {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    embedder: Embedder,
+    /// The number of the embedder's space in this storage.
+    space: i64,
+    indexes: Indexes,
+    /// Rung when something is stored without its embedding.
+    backlog: Notify,
+}
+
+/// An embedding as it is stored.
+#[derive(Debug, Clone, Default)]
+pub struct Embedding {
+    /// The space that it is in; none while it is to be made.
+    pub space: Option<i64>,
+    /// The embedding, if the text has one.
+    pub vector: Option<Vector>,
+}
+
+impl Search {
+    /// Gets ready to search a storage. Indexes may take `budget` bytes together.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub async fn open(db: &Db, embedder: Embedder, budget: usize) -> Result<Self> {
+        backlog::analyze(db).await?;
+        let space = db.write(embedder.space(), |tx, name| rows::space(tx, name).boxed()).await?;
+        let shared = Shared { embedder, space, indexes: Indexes::new(budget), backlog: Notify::new() };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// What makes the embeddings.
+    #[must_use]
+    pub fn embedder(&self) -> &Embedder {
+        &self.shared.embedder
+    }
+
+    /// The embedding to store with a text: at once where that is quick, else
+    /// none, and [`Search::is_waiting`] is to be called after the text is stored.
+    #[must_use]
+    pub fn embed(&self, text: &str) -> Embedding {
+        match &self.shared.embedder {
+            Embedder::BuiltIn(model) => Embedding { space: Some(self.shared.space), vector: model.embed(text) },
+            _ => Embedding::default(),
+        }
+    }
+
+    /// Says that something may have been stored without its embedding.
+    pub fn is_waiting(&self) {
+        if !self.shared.embedder.is_immediate() {
+            self.shared.backlog.notify_one();
+        }
+    }
+}
+
+/// Conditions on a memory, all of which must hold; `None` holds always.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// In this bucket.
+    pub bucket: Option<BucketId>,
+    /// `text` or `image`.
+    pub content_type: Option<String>,
+    /// Stored by this tool.
+    pub source: Option<String>,
+    /// Stored at or after.
+    pub after: Option<Micros>,
+    /// Stored before.
+    pub before: Option<Micros>,
+}
+
+/// By what a query finds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// By words and meaning.
+    #[default]
+    Hybrid,
+    /// By words alone.
+    Lexical,
+    /// By meaning alone.
+    Dense,
+}
+
+/// A question to the indexes.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The words to look for, where words are asked for.
+    pub terms: Option<Terms>,
+    /// The meaning to look for, where it is asked for and there is one.
+    pub vector: Option<Vector>,
+    /// What is looked at.
+    pub filter: Filter,
+    /// How many of the first to leave out.
+    pub skip: usize,
+    /// At most how many.
+    pub limit: usize,
+    /// What the question lacks already.
+    pub lacks: Vec<Lack>,
+}
+
+impl Request {
+    fn parts(&self) -> Parts {
+        match (&self.terms, &self.vector) {
+            (_, None) => Parts::Lexical,
+            (None, Some(_)) => Parts::Dense,
+            (Some(_), Some(_)) => Parts::Hybrid,
+        }
+    }
+
+    /// How many candidates of each kind to look at, of `all`. Pages up to the same
+    /// depth are parts of one order, so there are only few depths.
+    fn depth(&self, all: usize) -> usize {
+        let end = self.skip.saturating_add(self.limit);
+        let depth = [DEPTH, 10 * DEPTH, 100 * DEPTH].into_iter().find(|depth| end <= *depth);
+        depth.unwrap_or(usize::MAX).min(all)
+    }
+}
+
+/// Why an answer may lack hits that a whole search would have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// The embedder could not be asked, so only words were looked for.
+    EmbedderUnavailable,
+    /// The index is being loaded, so only words were looked for.
+    IndexLoading,
+    /// The index would take more memory than it may, so only words were looked for.
+    IndexTooLarge,
+    /// Some memories wait for their embedding, and were found by words only.
+    EmbeddingsPending,
+}
+
+impl Lack {
+    /// Its name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EmbedderUnavailable => "embedder-unavailable",
+            Self::IndexLoading => "index-loading",
+            Self::IndexTooLarge => "index-too-large",
+            Self::EmbeddingsPending => "embeddings-pending",
+        }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The page that was asked for, best first.
+    pub hits: Vec<Scored>,
+    /// Words of the query that no memory has, each with one that was looked for instead.
+    pub corrected: Vec<(String, String)>,
+    /// What the answer lacks.
+    pub lacks: Vec<Lack>,
+}
+
+/// Makes a request of a query. `None` where the query has no word, so that
+/// nothing can be found.
+pub async fn ask(app: &App, query: &str, mode: Mode, filter: Filter, skip: i64, limit: i64) -> Option<Request> {
+    let terms = Terms::of(query)?;
+    let mut request = Request {
+        terms: (mode != Mode::Dense).then_some(terms),
+        vector: None,
+        filter,
+        skip: usize::try_from(skip).unwrap_or(0),
+        limit: usize::try_from(limit).unwrap_or(usize::MAX),
+        lacks: Vec::new(),
+    };
+    if mode != Mode::Lexical {
+        match app.search.embedder().query(query).await {
+            Ok(vector) => request.vector = vector,
+            Err(why) => {
+                tracing::warn!(%why, "a query was not embedded");
+                request.lacks.push(Lack::EmbedderUnavailable);
+            }
+        }
+    }
+    Some(request)
+}
+
+/// Finds what a request asks for, as of the state that `tx` sees or a later one.
+///
+/// # Errors
+/// As [`Tx::rows`].
+pub async fn find(tx: &mut Tx, search: &Search, account: AccountId, request: &Request) -> Result<Found> {
+    let space = search.shared.space;
+    let mut lacks = request.lacks.clone();
+    let (hits, corrected) = match tx.dialect() {
+        Dialect::Postgres => {
+            if request.vector.is_some() && rows::has_pending(tx, account).await? {
+                lacks.push(Lack::EmbeddingsPending);
+            }
+            let (candidates, corrected) = candidates::postgres(tx, account, space, request).await?;
+            (fuse::fuse(candidates, request.parts()), corrected)
+        }
+        Dialect::Sqlite => {
+            let question = |index: &index::Index| (index.search(request), index.pending() > 0);
+            let lack = match search.shared.indexes.ask(tx, account, space, question).await? {
+                Ready::Answer((answer, is_pending)) => {
+                    if is_pending && request.vector.is_some() {
+                        lacks.push(Lack::EmbeddingsPending);
+                    }
+                    return Ok(page(answer, lacks, request));
+                }
+                Ready::Unloaded => Lack::IndexLoading,
+                Ready::TooLarge => Lack::IndexTooLarge,
+            };
+            lacks.push(lack);
+            let candidates = match &request.terms {
+                Some(terms) => candidates::lexical_sqlite(tx, account, terms, request).await?,
+                None => Vec::new(),
+            };
+            (fuse::fuse(candidates, Parts::Lexical), Vec::new())
+        }
+    };
+    Ok(page((hits, corrected), lacks, request))
+}
+
+fn page((hits, corrected): (Vec<Scored>, Vec<(String, String)>), lacks: Vec<Lack>, request: &Request) -> Found {
+    Found { hits: hits.into_iter().skip(request.skip).take(request.limit).collect(), corrected, lacks }
+}
+
+/// Loads the index of an account beside whatever else happens.
+pub fn load_beside(app: &App, account: AccountId) {
+    let app = app.clone();
+    tokio::spawn(async move {
+        if let Err(error) = load(&app, account).await {
+            tracing::error!(error = ?error, "an index was not loaded; searches go by words until it is");
+        }
+    });
+}
+
+/// Loads the index of an account, unless that is under way or there is none to
+/// load, because the storage searches by itself.
+///
+/// # Errors
+/// As [`Db::read`].
+pub async fn load(app: &App, account: AccountId) -> Result<()> {
+    let args = (app.search.clone(), account);
+    let load = app.db.read(args, |tx, (search, account)| {
+        async move {
+            match tx.dialect() {
+                Dialect::Sqlite => search.shared.indexes.load(tx, *account, search.shared.space).await,
+                Dialect::Postgres => Ok(()),
+            }
+        }
+        .boxed()
+    });
+    load.await
+}
+
+/// How the account's memories are embedded.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// The embedder's space.
+    pub space: String,
+    /// Memories there are.
+    pub memories: i64,
+    /// Memories that are embedded in this space, or have been found to have no embedding.
+    pub embedded: i64,
+    /// Why the embedder could not be asked when that was last tried.
+    pub failure: Option<String>,
+}
+
+/// How far the account's memories are embedded, and how the embedder is doing.
+///
+/// # Errors
+/// [`crate::Error::Forbidden`] without the scope `read`.
+pub async fn state(app: &App, caller: &Caller) -> Result<State> {
+    caller.require(Scope::Read)?;
+    let args = (caller.account, app.search.shared.space);
+    let (embedded, memories) =
+        app.db.read(args, |tx, (account, space)| rows::progress(tx, *account, *space).boxed()).await?;
+    let failure = match app.search.embedder() {
+        Embedder::OpenAi(server) => server.state().last_error,
+        Embedder::BuiltIn(_) | Embedder::MiniLm(_) => None,
+    };
+    Ok(State { space: app.search.embedder().space(), memories, embedded, failure })
+}

@@ -1,6 +1,6 @@
 //! The words of a query.
 
-use crate::db::Dialect;
+use super::{analyze, porter};
 
 /// How many different words of a query count; more only cost time.
 const MOST: usize = 64;
@@ -19,47 +19,69 @@ const STOP_WORDS: &[&str] = &[
     "will", "with", "would", "you", "your",
 ];
 
+/// A word of a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// Folded, as the full-text index of `SQLite` takes it.
+    pub raw: String,
+    /// Its stem, as all indexes have it.
+    pub stem: String,
+}
+
 /// The words to look for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Terms(Vec<String>);
+pub struct Terms(Vec<Word>);
 
 impl Terms {
-    /// The query's words that carry meaning, each once, in order. Where it has
-    /// only stop-words, those; where it has no word at all, `None`.
+    /// The query's words that carry meaning, each stem once, in order. Where it
+    /// has only stop-words, those; where it has no word at all, `None`.
     #[must_use]
     pub fn of(query: &str) -> Option<Self> {
-        let mut words: Vec<String> = Vec::new();
-        for word in query.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
-            let word = word.to_lowercase();
-            if !words.contains(&word) && words.len() < MOST {
-                words.push(word);
+        let (mut meaningful, mut others) = (Vec::new(), Vec::new());
+        analyze::tokens(query, |raw| {
+            let is_stop_word = STOP_WORDS.binary_search(&raw).is_ok();
+            let words: &mut Vec<Word> = if is_stop_word { &mut others } else { &mut meaningful };
+            let mut stem = raw.to_owned();
+            porter::stem(&mut stem);
+            if words.len() < MOST && words.iter().all(|word| word.stem != stem) {
+                words.push(Word { raw: raw.to_owned(), stem });
             }
-        }
-        let meaningful: Vec<String> =
-            words.iter().filter(|word| !STOP_WORDS.contains(&word.as_str())).cloned().collect();
-        let kept = if meaningful.is_empty() { words } else { meaningful };
-        (!kept.is_empty()).then_some(Self(kept))
+        });
+        let mut words = if meaningful.is_empty() { others } else { meaningful };
+        // Of a run without spaces there are pairs and single characters. Where there is a pair, its
+        // characters alone would only find more.
+        let pairs: Vec<String> = words.iter().map(|word| word.raw.clone()).filter(|raw| !is_single(raw)).collect();
+        words.retain(|Word { raw, .. }| {
+            !is_single(raw) || analyze::is_whole_word(raw) || !pairs.iter().any(|pair| pair.contains(raw))
+        });
+        (!words.is_empty()).then_some(Self(words))
     }
 
-    /// The full-text query for any of the words.
-    pub(super) fn any(&self, dialect: Dialect) -> String {
-        self.join(dialect, " OR ", " | ")
+    /// The words, in order.
+    #[must_use]
+    pub fn words(&self) -> &[Word] {
+        &self.0
     }
 
-    /// The full-text query for all of the words.
-    pub(super) fn all(&self, dialect: Dialect) -> String {
-        self.join(dialect, " AND ", " & ")
+    /// The FTS5 query for any of the words.
+    pub(super) fn any_sqlite(&self) -> String {
+        self.join(" OR ")
     }
 
-    fn join(&self, dialect: Dialect, sqlite: &str, postgres: &str) -> String {
-        // Words are alphanumeric, so nothing in them needs escaping.
-        let (quote, separator) = match dialect {
-            Dialect::Sqlite => ('"', sqlite),
-            Dialect::Postgres => ('\'', postgres),
-        };
-        let quoted: Vec<String> = self.0.iter().map(|word| format!("{quote}{word}{quote}")).collect();
+    /// The FTS5 query for all of the words.
+    pub(super) fn all_sqlite(&self) -> String {
+        self.join(" AND ")
+    }
+
+    fn join(&self, separator: &str) -> String {
+        // Words have letters, digits and marks only, so nothing in them needs escaping.
+        let quoted: Vec<String> = self.0.iter().map(|word| format!("\"{}\"", word.raw)).collect();
         quoted.join(separator)
     }
+}
+
+fn is_single(word: &str) -> bool {
+    word.chars().nth(1).is_none()
 }
 
 #[cfg(test)]
@@ -67,7 +89,7 @@ mod tests {
     use super::*;
 
     fn any(query: &str) -> Option<String> {
-        Terms::of(query).map(|terms| terms.any(Dialect::Sqlite))
+        Terms::of(query).map(|terms| terms.any_sqlite())
     }
 
     #[test]
@@ -81,7 +103,25 @@ mod tests {
     fn no_query_can_speak_the_index_language() {
         assert_eq!(any(r#"x" OR NEAR(y) *"#).as_deref(), Some(r#""x" OR "near" OR "y""#));
         let terms = Terms::of("it's o'clock").expect("has words");
-        assert_eq!(terms.all(Dialect::Postgres), "'o' & 'clock'");
+        assert_eq!(terms.all_sqlite(), r#""o" AND "clock""#);
+    }
+
+    #[test]
+    fn words_with_one_stem_count_once() {
+        assert_eq!(any("dogs Dog DOG'S").as_deref(), Some(r#""dogs""#));
+    }
+
+    #[test]
+    fn pairs_of_characters_stand_for_their_characters() {
+        assert_eq!(any("北京").as_deref(), Some(r#""北京""#));
+        assert_eq!(any("京").as_deref(), Some(r#""京""#));
+        assert_eq!(any("é 5").as_deref(), Some(r#""e" OR "5""#));
+    }
+
+    #[test]
+    fn a_gigantic_query_is_cut() {
+        let query: Vec<String> = (0..100_000).map(|n| format!("w{n}x")).collect();
+        assert_eq!(Terms::of(&query.join(" ")).map(|terms| terms.words().len()), Some(MOST));
     }
 
     #[test]

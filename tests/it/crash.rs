@@ -32,7 +32,7 @@ fn sorted(list: &Value, field: &str) -> Vec<String> {
 
 async fn state(user: &User) -> State {
     let memories = sorted(&user.get("/api/memory?all=true").await.ok(), "text");
-    let found = user.get("/api/memory?query=town&count=1000").await.ok();
+    let found = user.get("/api/memory?mode=lexical&query=town&count=1000").await.ok();
     assert_eq!(sorted(&found, "text"), memories, "the search finds others than the list has");
     let export = user.get("/api/export").await.ok();
     assert_eq!(sorted(&export["memories"], "text"), memories, "the export has others than the list");

@@ -20,7 +20,7 @@ async fn consistent(user: &User) -> Vec<String> {
     let mut texts = user.texts().await;
     let general = &user.get("/api/buckets").await.ok()[0];
     assert_eq!(general["memoryCount"], json!(texts.len()));
-    let found = user.get("/api/memory?query=filler&count=10000").await.ok();
+    let found = user.get("/api/memory?mode=lexical&query=filler&count=10000").await.ok();
     assert_eq!(found.as_array().expect("a list").len(), texts.len());
     let export = user.get("/api/export").await.ok();
     assert_eq!(export["memories"].as_array().expect("a list").len(), texts.len());

@@ -200,8 +200,16 @@ impl Server {
 
     /// One who sends this token.
     pub fn with_token(&self, token: &str) -> User {
-        User { url: self.url.clone(), token: token.to_owned(), http: reqwest::Client::new() }
+        User { url: self.url.clone(), token: token.to_owned(), http: client() }
     }
+}
+
+/// An HTTP client. It is built with TLS, which the program needs elsewhere and
+/// leaves to its user to provide for.
+pub fn client() -> reqwest::Client {
+    // Only the first call installs it.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
 }
 
 /// Someone with a token, and a connection kept alive.
@@ -374,7 +382,7 @@ impl Program {
 
     /// One who sends this token.
     pub fn with_token(&self, token: &str) -> User {
-        User { url: self.url.clone(), token: token.to_owned(), http: reqwest::Client::new() }
+        User { url: self.url.clone(), token: token.to_owned(), http: client() }
     }
 
     /// Blocks until a line on standard error has this text.

@@ -6,6 +6,8 @@
 
 mod api;
 mod crash;
+mod embedders;
+mod embedding;
 mod faults;
 mod forget;
 mod harness;
@@ -14,5 +16,7 @@ mod openapi;
 mod processes;
 mod properties;
 mod seam;
+mod search;
 mod start;
 mod tidy;
+mod upgrade;

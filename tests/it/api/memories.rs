@@ -240,7 +240,7 @@ async fn unknown_fields_and_parameters_are_ignored(engine: Engine) {
         let body = json!({"text": format!("via {path}"), "memoryId": "mine", "userId": 7, "tags": ["a"], "date": null});
         assert_eq!(ann.post(path, body).await.ok()["done"], json!("ok"));
     }
-    let body = reqwest::Client::new().post(format!("{}/api/memory", ann.url)).bearer_auth(&ann.token);
+    let body = crate::harness::client().post(format!("{}/api/memory", ann.url)).bearer_auth(&ann.token);
     for (index, kind) in
         ["application/json; charset=utf-8", "Application/JSON", "application/ld+json"].iter().enumerate()
     {

@@ -27,7 +27,7 @@ on_both_engines!(
 );
 
 async fn plain(server: &Server, method: Method, path: &str) -> Answer {
-    answer(reqwest::Client::new().request(method, format!("{}{path}", server.url))).await
+    answer(crate::harness::client().request(method, format!("{}{path}", server.url))).await
 }
 
 async fn health_and_readiness_need_no_token(engine: Engine) {
@@ -100,7 +100,7 @@ async fn browsers_may_call_from_anywhere_even_into_a_private_network(engine: Eng
     let server = Server::start(engine).await;
     let ann = server.user("ann").await;
     for path in ["/api/memory", "/api/memories/bulk-delete", "/api/buckets/1"] {
-        let preflight = reqwest::Client::new()
+        let preflight = crate::harness::client()
             .request(Method::OPTIONS, format!("{}{path}", server.url))
             .header("origin", "https://www.typingmind.com")
             .header("access-control-request-method", "PATCH")

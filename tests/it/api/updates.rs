@@ -55,8 +55,8 @@ async fn an_edit_is_found_by_its_new_words_only(engine: Engine) {
     let ann = server.user("ann").await;
     let id = ann.remember("Likes tea").await;
     ann.post(UPDATE, json!({"memoryId": id, "text": "Likes coffee"})).await.ok();
-    assert_eq!(ann.get("/api/memory?query=coffee").await.ok(), json!(["Likes coffee"]));
-    assert_eq!(ann.get("/api/memory?query=tea").await.ok(), json!([]));
+    assert_eq!(ann.get("/api/memory?mode=lexical&query=coffee").await.ok(), json!(["Likes coffee"]));
+    assert_eq!(ann.get("/api/memory?mode=lexical&query=tea").await.ok(), json!([]));
     assert_eq!(ann.texts().await, ["Likes coffee"]);
     // So is its being a duplicate.
     assert_eq!(ann.post("/api/memory", json!({"text": "Likes coffee"})).await.ok()["isDuplicate"], json!(true));

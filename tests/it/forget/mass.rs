@@ -94,7 +94,7 @@ async fn no_word_of_ten_thousand_purged_memories_is_left_in_any_file() {
     // Every page of the index has a word of some hundredth memory.
     for memory in living.values().step_by(50) {
         let word = memory.words.last().expect("has one");
-        assert_eq!(ann.get(&format!("/api/memory?query={word}")).await.ok(), json!([memory.text]));
+        assert_eq!(ann.get(&format!("/api/memory?mode=lexical&query={word}")).await.ok(), json!([memory.text]));
     }
 
     let mut server = server;

@@ -52,7 +52,7 @@ async fn a_purge_in_the_middle_of_a_merge_of_the_index_leaves_no_word() {
     assert!(left.is_empty(), "{} words are left, the first: {:#?}", left.len(), &left[..left.len().min(10)]);
     for text in &living {
         let word = text.rsplit(' ').next().expect("a word");
-        assert_eq!(ann.get(&format!("/api/memory?query={word}")).await.ok(), json!([text]));
+        assert_eq!(ann.get(&format!("/api/memory?mode=lexical&query={word}")).await.ok(), json!([text]));
     }
 
     // The merge goes on where it was, without what it was rid of.
@@ -61,7 +61,7 @@ async fn a_purge_in_the_middle_of_a_merge_of_the_index_leaves_no_word() {
     assert_eq!(keys_without_a_page(&place), 0, "the merge is done");
     for text in &living {
         let word = text.rsplit(' ').next().expect("a word");
-        assert_eq!(ann.get(&format!("/api/memory?query={word}")).await.ok(), json!([text]));
+        assert_eq!(ann.get(&format!("/api/memory?mode=lexical&query={word}")).await.ok(), json!([text]));
     }
 
     // And then all: nothing is left to separate.

@@ -34,7 +34,7 @@ async fn the_hundredth_purge_leaves_no_more_than_the_first() {
         assert!(left.is_empty(), "after round {round}: {left:#?}");
         for (_, text) in &living {
             let word = text.split(' ').next().expect("a word");
-            assert_eq!(ann.get(&format!("/api/memory?query={word}")).await.ok(), json!([text]));
+            assert_eq!(ann.get(&format!("/api/memory?mode=lexical&query={word}")).await.ok(), json!([text]));
         }
     }
     server.stop().await;

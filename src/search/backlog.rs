@@ -1,0 +1,239 @@
+//! What is done for searching beside requests: embedding what was stored without
+//! its embedding, or with one of another model; analyzing what an older version
+//! stored; loading large indexes ahead; forgetting old changes.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::rows::{self, ToEmbed};
+use super::{candidates, load};
+use crate::app::App;
+use crate::auth;
+use crate::db::{Db, Tx};
+use crate::embed::{Embedder, Failure, Vector};
+use crate::error::Result;
+use crate::id::AccountId;
+
+/// How many memories are embedded, cleared or analyzed in one transaction.
+const BATCH: i64 = 256;
+/// How many numbered changes of an account stay listed. Whoever is behind by
+/// more reads all of its rows again.
+const KEPT_CHANGES: i64 = 1_000;
+/// How long to wait for an embedder that can't be asked, and for the next look
+/// where nobody says that there is something to do.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// Gets everything embedded, now and whenever there is more. Never ends.
+pub async fn keep_embedding(app: App) {
+    warm(&app).await;
+    if let Err(error) = clear_other_spaces(&app).await {
+        tracing::error!(error = ?error, "embeddings of another model were not cleared; that is tried at the next start");
+    }
+    loop {
+        match embed_pending(&app).await {
+            Ok(Pending { embedded, unavailable }) => {
+                if embedded > 0 {
+                    tracing::info!(embedded, "embedded memories that waited for it");
+                }
+                if let Some(why) = unavailable {
+                    tracing::warn!(why, "memories wait for their embedding; searches find them by their words");
+                }
+            }
+            Err(error) => tracing::error!(error = ?error, "embedding failed; it is tried again"),
+        }
+        let _either = tokio::time::timeout(AGAIN, app.search.shared.backlog.notified()).await;
+    }
+}
+
+/// Loads the indexes that are too large for the first search to load.
+async fn warm(app: &App) {
+    let loaded = async {
+        for account in auth::ops::accounts(app).await? {
+            let large = app.db.read(account.id, |tx, account| rows::count(tx, *account).boxed()).await?;
+            if app.search.shared.indexes.is_large(large) {
+                load(app, account.id).await?;
+            }
+        }
+        Ok::<_, crate::Error>(())
+    };
+    if let Err(error) = loaded.await {
+        tracing::error!(error = ?error, "an index was not loaded; the first search loads it");
+    }
+}
+
+/// What was done about memories that wait for their embedding.
+#[derive(Debug, Default)]
+pub struct Pending {
+    /// How many have it now.
+    pub embedded: usize,
+    /// Why the rest could not be embedded, if there is one.
+    pub unavailable: Option<String>,
+}
+
+/// Embeds what waits for it, until the embedder can't be asked.
+///
+/// # Errors
+/// As [`Db::write`].
+pub async fn embed_pending(app: &App) -> Result<Pending> {
+    let mut pending = Pending::default();
+    for account in app.db.read((), |tx, ()| rows::accounts_to_embed(tx).boxed()).await? {
+        let mut after = account.doc(0);
+        loop {
+            let args = (account, after);
+            let batch = app.db.read(args, |tx, (account, after)| rows::to_embed(tx, *account, *after, BATCH).boxed());
+            let (batch, Some(last)) = batch.await? else { break };
+            after = last;
+            match embed_batch(app.search.embedder(), &batch).await {
+                Ok(vectors) => {
+                    pending.embedded += batch.len();
+                    store(app, account, batch, vectors).await?;
+                }
+                Err(why) => {
+                    pending.unavailable = Some(why);
+                    return Ok(pending);
+                }
+            }
+        }
+    }
+    Ok(pending)
+}
+
+/// The embeddings of a batch. One text that the embedder refuses must not keep
+/// the others waiting, so a refused batch is halved until that text is alone; it
+/// has no embedding then. A sentence where the embedder can't be asked.
+fn embed_batch<'a>(
+    embedder: &'a Embedder,
+    batch: &'a [ToEmbed],
+) -> BoxFuture<'a, Result<Vec<Option<Vector>>, String>> {
+    async move {
+        match embedder.documents(batch.iter().map(|memory| memory.text.clone()).collect()).await {
+            Ok(vectors) => Ok(vectors),
+            Err(Failure::Unavailable(why) | Failure::Misconfigured(why)) => Err(why),
+            Err(Failure::Rejected(why)) if batch.len() < 2 => {
+                tracing::warn!(why, "the embedder refuses a memory; it is found by its words only");
+                Ok(vec![None; batch.len()])
+            }
+            Err(Failure::Rejected(_)) => {
+                let (one, two) = batch.split_at(batch.len() / 2);
+                let mut vectors = embed_batch(embedder, one).await?;
+                vectors.extend(embed_batch(embedder, two).await?);
+                Ok(vectors)
+            }
+        }
+    }
+    .boxed()
+}
+
+async fn store(app: &App, account: AccountId, batch: Vec<ToEmbed>, vectors: Vec<Option<Vector>>) -> Result<()> {
+    let args = (account, app.search.shared.space, batch, vectors);
+    app.db
+        .write(args, |tx, (account, space, batch, vectors)| {
+            async move {
+                auth::advance(tx, *account, 1).await?;
+                for (memory, vector) in batch.iter().zip(vectors) {
+                    rows::set_embedding(tx, *account, memory, *space, vector.as_ref()).await?;
+                }
+                let ids: Vec<String> = batch.iter().map(|memory| memory.id.clone()).collect();
+                rows::note_changes(tx, *account, &ids).await
+            }
+            .boxed()
+        })
+        .await
+}
+
+/// Removes the embeddings of other models than the one in use, which are of no
+/// use beside it, so that they are made again.
+///
+/// # Errors
+/// As [`Db::write`].
+pub async fn clear_other_spaces(app: &App) -> Result<()> {
+    let space = app.search.shared.space;
+    if !app.db.read(space, |tx, space| rows::has_other_spaces(tx, *space).boxed()).await? {
+        return Ok(());
+    }
+    for account in auth::ops::accounts(app).await? {
+        loop {
+            let cleared = app.db.write((account.id, space), |tx, (account, space)| {
+                async move {
+                    let ids = rows::in_other_spaces(tx, *account, *space, BATCH * 8).await?;
+                    if !ids.is_empty() {
+                        auth::advance(tx, *account, 1).await?;
+                        rows::clear_embeddings(tx, *account, &ids).await?;
+                        rows::note_changes(tx, *account, &ids).await?;
+                    }
+                    Ok(ids.len())
+                }
+                .boxed()
+            });
+            if cleared.await? == 0 {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Analyzes what was stored before the program analyzed texts as it does now.
+///
+/// # Errors
+/// As [`Db::write`].
+pub(super) async fn analyze(db: &Db) -> Result<()> {
+    for account in db.read((), |tx, ()| rows::accounts_to_analyze(tx).boxed()).await? {
+        loop {
+            let analyzed = db.write(account, |tx, account| {
+                async move {
+                    auth::advance(tx, *account, 1).await?;
+                    let memories = rows::to_analyze(tx, *account, BATCH * 4).await?;
+                    let ids: Vec<String> = memories.iter().map(|(id, _)| id.clone()).collect();
+                    candidates::unindex(tx, *account, &ids).await?;
+                    set_words(tx, *account, &memories).await?;
+                    candidates::index(tx, *account, &ids).await?;
+                    Ok(memories.len())
+                }
+                .boxed()
+            });
+            if analyzed.await? == 0 {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Analyzes memories that have come back from the trash and went there before
+/// the program analyzed texts as it does now. They must not be indexed yet.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub async fn analyze_restored(tx: &mut Tx, account: AccountId) -> Result<()> {
+    let memories = rows::to_analyze(tx, account, i64::MAX).await?;
+    set_words(tx, account, &memories).await
+}
+
+async fn set_words(tx: &mut Tx, account: AccountId, memories: &[(String, String)]) -> Result<()> {
+    for (id, text) in memories {
+        let words = candidates::words(tx.dialect(), text);
+        rows::set_words(tx, account, id, words.as_deref()).await?;
+    }
+    Ok(())
+}
+
+/// What the housekeeping does for searching: forgets old changes, and indexes
+/// of accounts that are gone.
+///
+/// # Errors
+/// As [`Db::write`].
+pub async fn tidy(app: &App) -> Result<()> {
+    let accounts: Vec<AccountId> = auth::ops::accounts(app).await?.into_iter().map(|account| account.id).collect();
+    app.search.shared.indexes.retain(&accounts);
+    for account in accounts {
+        let old = app.db.read(account, |tx, account| rows::has_old_changes(tx, *account, KEPT_CHANGES).boxed());
+        if old.await? {
+            let forget = app.db.write(account, |tx, account| rows::forget_changes(tx, *account, KEPT_CHANGES).boxed());
+            forget.await?;
+        }
+    }
+    Ok(())
+}
