@@ -2,12 +2,15 @@
 //!
 //! See `bench/README.md` for what each figure means and how to run this.
 
-mod locomo;
-mod measures;
-mod memory;
 #[path = "../serve/client.rs"]
 #[expect(dead_code, reason = "of the server that is started, only whether it is ready is asked this way")]
 mod client;
+#[path = "../serve/corpus.rs"]
+#[expect(dead_code, reason = "its texts are not stored here")]
+mod corpus;
+mod locomo;
+mod measures;
+mod memory;
 #[path = "../serve/postgres.rs"]
 #[expect(dead_code, reason = "its measures are not made here")]
 mod postgres;
@@ -77,7 +80,10 @@ async fn measure(mut memory: impl Memory, conversations: &[Conversation]) -> Res
         table.push((mode, scores));
     }
     let questions = table.first().map_or(0, |(_, scores)| scores.len());
-    println!("{facts} facts of {} conversations, {questions} questions; percent, with 95 % intervals\n", conversations.len());
+    println!(
+        "{facts} facts of {} conversations, {questions} questions; percent, with 95 % intervals\n",
+        conversations.len()
+    );
     println!("| | {} |\n|---|{}", NAMES.join(" | "), "---:|".repeat(NAMES.len()));
     for (mode, scores) in &table {
         print!("| {} |", if mode.is_empty() { "peer" } else { mode });

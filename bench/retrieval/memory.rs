@@ -21,6 +21,14 @@ pub trait Memory {
     async fn search(&mut self, space: &str, mode: &str, question: &str, count: usize) -> Result<Vec<String>>;
 }
 
+/// A client that is yet to be built. It comes with TLS, which the program needs
+/// elsewhere and leaves to its user to provide for.
+fn client() -> reqwest::ClientBuilder {
+    // Only the first call installs it.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
 /// This project's server, with a user for each space.
 pub struct Ours {
     place: Place,
@@ -34,7 +42,7 @@ impl Ours {
     pub fn start(database_url: Option<&str>) -> Result<Self> {
         let place = Place::new(database_url)?;
         let server = Server::start(&place, None, None)?;
-        Ok(Self { place, server, http: reqwest::Client::new(), tokens: HashMap::new() })
+        Ok(Self { place, server, http: client().build()?, tokens: HashMap::new() })
     }
 
     fn run(&self, arguments: &[&str]) -> Result<String> {
@@ -120,7 +128,7 @@ impl Peer {
         for (name, value) in &peer.headers {
             headers.insert(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
         }
-        peer.http = reqwest::Client::builder().default_headers(headers).build()?;
+        peer.http = client().default_headers(headers).build()?;
         Ok(peer)
     }
 }

@@ -47,8 +47,6 @@ pub struct Comparison {
     pub memory: Times,
     /// The best hundred from FTS5, from its query on.
     pub fts5: Times,
-    /// The median of FTS5 divided by the one from memory.
-    pub times_faster: f64,
     /// Questions to which the two do not rank alike, ties aside.
     pub differing: Vec<String>,
     /// Adding all texts to an empty index, on one thread.
@@ -113,7 +111,6 @@ pub fn against_fts5(texts: &[String], questions: &[String]) -> Result<Comparison
         }
     }
     let (memory, fts5) = (Times::of(memory), Times::of(fts5));
-    let times_faster = fts5.median.as_secs_f64() / memory.median.as_secs_f64();
 
     // Slots all over the index, the same in each run.
     let slots: Vec<u32> = (0..).take(texts.len()).collect();
@@ -127,17 +124,7 @@ pub fn against_fts5(texts: &[String], questions: &[String]) -> Result<Comparison
     let removal = one_by_one.iter().map(|slot| remove(&[*slot], &mut lexical)).collect::<Vec<_>>();
     let removal = Times::of(if removal.is_empty() { vec![remove(&[0], &mut lexical)] } else { removal });
     let bulk_removal = (at_once.len(), remove(&at_once, &mut lexical));
-    Ok(Comparison {
-        questions: questions.len(),
-        memory,
-        fts5,
-        times_faster,
-        differing,
-        load,
-        bytes,
-        bulk_removal,
-        removal,
-    })
+    Ok(Comparison { questions: questions.len(), memory, fts5, differing, load, bytes, bulk_removal, removal })
 }
 
 /// The question, unless it has no word that a text has.

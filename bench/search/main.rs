@@ -13,6 +13,7 @@ mod lexical;
 mod postgres;
 mod scan;
 #[path = "../serve/server.rs"]
+#[expect(dead_code, reason = "no server is started on a copy here")]
 mod server;
 #[path = "../table.rs"]
 mod table;
@@ -71,8 +72,7 @@ fn run() -> Result<()> {
         }
     }
     let texts = Texts::new(locomo.as_deref())?;
-    let mut bench =
-        Bench { texts, small: 10_000, full: 100_000, requests: 10_000, creates: 10_000, runs: 5 };
+    let mut bench = Bench { texts, small: 10_000, full: 100_000, requests: 10_000, creates: 10_000, runs: 5 };
     if is_quick {
         bench = Bench { small: 1_000, full: 10_000, requests: 1_000, creates: 2_000, runs: 1, ..bench };
     }
@@ -125,10 +125,9 @@ fn lexical(bench: &mut Bench) -> Result<()> {
     let full = bench.full;
     let texts = bench.texts.many(full);
     let compared = lexical::against_fts5(&texts, &bench.texts.questions)?;
-    for (name, ours, theirs) in [
-        ("p50", compared.memory.median, compared.fts5.median),
-        ("p99", compared.memory.p99, compared.fts5.p99),
-    ] {
+    for (name, ours, theirs) in
+        [("p50", compared.memory.median, compared.fts5.median), ("p99", compared.memory.p99, compared.fts5.p99)]
+    {
         Line {
             measure: &format!("lexical top 100 of {full}, {name}, against FTS5"),
             value: format!("{:.3} ms", millis(ours)),
@@ -140,15 +139,8 @@ fn lexical(bench: &mut Bench) -> Result<()> {
         .print();
     }
     let figure = |measure: &str, value: String| {
-        Line {
-            measure,
-            value,
-            baseline: "–".to_owned(),
-            ratio: None,
-            target: Target::None,
-            samples: "1".to_owned(),
-        }
-        .print();
+        Line { measure, value, baseline: "–".to_owned(), ratio: None, target: Target::None, samples: "1".to_owned() }
+            .print();
     };
     figure("questions that the two rank differently, ties aside", compared.differing.len().to_string());
     figure(&format!("loading {full} texts"), format!("{:.0} ms", millis(compared.load)));

@@ -32,7 +32,8 @@ impl Texts {
             }
             None => {
                 facts = corpus.texts(2_000);
-                questions = (0..500).map(|_| format!("what is the {} of", corpus.query().replace('+', " the "))).collect();
+                questions =
+                    (0..500).map(|_| format!("what is the {} of", corpus.query().replace('+', " the "))).collect();
             }
         }
         Ok(Self { facts, questions, corpus })

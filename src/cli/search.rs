@@ -145,7 +145,8 @@ fn write_hit(out: &mut String, hit: &Hit, query: &Query) {
 
 fn time(text: Option<&str>) -> Result<Option<Micros>> {
     let read = |text: &str| {
-        Micros::parse(text).ok_or_else(|| Error::invalid(format!("'{text}' is neither a time nor a date such as 2026-07-26.")))
+        Micros::parse(text)
+            .ok_or_else(|| Error::invalid(format!("'{text}' is neither a time nor a date such as 2026-07-26.")))
     };
     text.map(read).transpose()
 }

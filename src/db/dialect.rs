@@ -22,7 +22,9 @@ impl Dialect {
     pub fn render(self, sql: &'static str) -> Cow<'static, str> {
         match self {
             Self::Postgres if !sql.contains('{') => Cow::Borrowed(sql),
-            Self::Postgres => Cow::Owned(expand(sql, ["= any(", ")"], ["", "::text::halfvec"], " for update skip locked")),
+            Self::Postgres => {
+                Cow::Owned(expand(sql, ["= any(", ")"], ["", "::text::halfvec"], " for update skip locked"))
+            }
             Self::Sqlite => Cow::Owned(expand(sql, ["in rarray(", ")"], ["", ""], "").replace('$', "?")),
         }
     }

@@ -56,8 +56,8 @@ impl FromRef<Web> for App {
 /// Every operation that the description of the API has.
 fn described() -> OpenApiRouter<Web> {
     OpenApiRouter::with_openapi(openapi::base())
-        .routes(routes!(memories::create, memories::list))
-        .routes(routes!(memories::create_v2, memories::list_v2))
+        .routes(routes!(memories::create, search::list))
+        .routes(routes!(memories::create_v2, search::list_v2))
         .routes(routes!(memories::update))
         .routes(routes!(memories::bulk_delete))
         .routes(routes!(memories::delete_by_filter))
@@ -95,7 +95,11 @@ pub fn router(app: App, base_url: &str) -> Result<Router> {
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-        .expose_headers([HeaderName::from_static("deletion-receipt"), HeaderName::from_static("deletion-erasure"), HeaderName::from_static("search-lacks")])
+        .expose_headers([
+            HeaderName::from_static("deletion-receipt"),
+            HeaderName::from_static("deletion-erasure"),
+            HeaderName::from_static("search-lacks"),
+        ])
         .allow_private_network(true);
     Ok(router
         .route("/api/memories/", delete(memories::delete_none))

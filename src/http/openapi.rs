@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
     ),
     // Those that only parameters use, which are not collected from there.
     components(schemas(
-        super::buckets::ContentsParam, super::memories::ContentType, super::transfer::FormatParam,
+        super::buckets::ContentsParam, super::search::ContentType, super::search::SearchMode, super::transfer::FormatParam,
     )),
 )]
 struct Base;

@@ -49,9 +49,8 @@ pub async fn create(app: &App, caller: &Caller, new: NewMemory) -> Result<Create
     caller.require(Scope::Write)?;
     let embedding = app.search.embed(new.text.as_str());
     let args = (caller.account, new, embedding, app.clock.now());
-    let created = app.db.write(args, |tx, (account, new, embedding, now)| {
-        create_in(tx, *account, new, embedding, *now).boxed()
-    });
+    let created =
+        app.db.write(args, |tx, (account, new, embedding, now)| create_in(tx, *account, new, embedding, *now).boxed());
     let created = created.await?;
     app.search.is_waiting();
     Ok(created)
@@ -252,8 +251,7 @@ pub async fn update(
                 rows::keep_versions(tx, *account, ids).await?;
                 if let Some(text) = text {
                     search::unindex(tx, *account, ids).await?;
-                    let (words, fingerprint) =
-                        (search::words(tx.dialect(), text.as_str()), fingerprint(text.as_str()));
+                    let (words, fingerprint) = (search::words(tx.dialect(), text.as_str()), fingerprint(text.as_str()));
                     let words = words.as_deref();
                     rows::set_text(tx, *account, &memory.id, text, words, embedding, fingerprint).await?;
                     search::index(tx, *account, ids).await?;

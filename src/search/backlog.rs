@@ -103,10 +103,7 @@ pub async fn embed_pending(app: &App) -> Result<Pending> {
 /// The embeddings of a batch. One text that the embedder refuses must not keep
 /// the others waiting, so a refused batch is halved until that text is alone; it
 /// has no embedding then. A sentence where the embedder can't be asked.
-fn embed_batch<'a>(
-    embedder: &'a Embedder,
-    batch: &'a [ToEmbed],
-) -> BoxFuture<'a, Result<Vec<Option<Vector>>, String>> {
+fn embed_batch<'a>(embedder: &'a Embedder, batch: &'a [ToEmbed]) -> BoxFuture<'a, Result<Vec<Option<Vector>>, String>> {
     async move {
         match embedder.documents(batch.iter().map(|memory| memory.text.clone()).collect()).await {
             Ok(vectors) => Ok(vectors),

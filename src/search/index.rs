@@ -442,11 +442,7 @@ mod tests {
         let mut index = Index::new();
         index.apply(&first);
         // Another search read from the same beginning, and is applied after it.
-        let both = Changes {
-            stale: vec![1],
-            documents: account.rows.values().cloned().collect(),
-            seq: second.seq,
-        };
+        let both = Changes { stale: vec![1], documents: account.rows.values().cloned().collect(), seq: second.seq };
         index.apply(&both);
         let request = Request { filter: Filter::default(), ..requests().remove(0) };
         assert_eq!(request.parts(), Parts::Lexical);

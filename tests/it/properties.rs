@@ -339,7 +339,11 @@ impl Account {
     async fn check_all(&self) {
         self.check().await;
         for word in 0..WORDS {
-            let found = self.user.get(&format!("/api/memory?mode=lexical&query=w{word}w&count=1000&includeIds=true")).await.ok();
+            let found = self
+                .user
+                .get(&format!("/api/memory?mode=lexical&query=w{word}w&count=1000&includeIds=true"))
+                .await
+                .ok();
             let ids: BTreeSet<&str> =
                 found.as_array().expect("a list").iter().map(|m| m["id"].as_str().expect("an id")).collect();
             let with_word = self.living.iter().filter(|(_, memory)| essence(&memory.text) == text(word));

@@ -223,7 +223,6 @@ async fn vectors_are_stored_and_ranked(engine: Engine) {
                 tx.execute("insert into seam_vector values (1, $1)", &[(&[1u8, 2][..]).into()]).await?;
                 return Ok(vec![tx.one("select id from seam_vector where vector = x'0102'", &[]).await?.int(0)?]);
             }
-            tx.execute("create extension vector", &[]).await?;
             tx.execute("create table seam_vector (id bigint primary key, vector vector(3))", &[]).await?;
             let sql = "insert into seam_vector values ($1, $2::text::vector)";
             for (id, vector) in [(1, "[1,0,0]"), (2, "[0,1,0]"), (3, "[0.9,0.1,0]")] {

@@ -262,9 +262,23 @@ async fn what_can_not_be_a_query_is_an_ordinary_one(engine: Engine) {
     let long = "doctor hospital ".repeat(500);
     let wordless = ["?!", "🎉🎉", "\u{200d}", "\u{1}\u{7f}", "\"\"", "()", "-", "*", "''"];
     let with_words = [
-        "doctor AND hospital", "NEAR(doctor hospital, 5)", "text:doctor", "\"doctor", "doctor*", "-doctor", "^doctor",
-        "doctor' or '1'='1", "doctor & hospital | !lisbon <-> x:*", "doctor\\", "{doctor}", "doctor 🎉", "dóctor\u{301}",
-        "doctor\u{0}\u{1}hospital", "doc\ttor doctor\r\n", "%doctor_", &long,
+        "doctor AND hospital",
+        "NEAR(doctor hospital, 5)",
+        "text:doctor",
+        "\"doctor",
+        "doctor*",
+        "-doctor",
+        "^doctor",
+        "doctor' or '1'='1",
+        "doctor & hospital | !lisbon <-> x:*",
+        "doctor\\",
+        "{doctor}",
+        "doctor 🎉",
+        "dóctor\u{301}",
+        "doctor\u{0}\u{1}hospital",
+        "doc\ttor doctor\r\n",
+        "%doctor_",
+        &long,
     ];
     for mode in ["hybrid", "lexical", "dense"] {
         for query in wordless {

@@ -66,7 +66,8 @@ async fn memories_of_the_first_schema_are_found_by_words_and_meaning(engine: Eng
     let mut server = Server::start_at(&place, &[]).await;
     let account = commonplace::auth::ops::account(&server.app, Some("ann")).await.expect("there");
     let scopes = commonplace::auth::Scopes::all();
-    let (token, _) = commonplace::auth::ops::create_token(&server.app, account.id, "t", scopes, None).await.expect("made");
+    let (token, _) =
+        commonplace::auth::ops::create_token(&server.app, account.id, "t", scopes, None).await.expect("made");
     let ann = server.with_token(&token);
     for (query, text) in [("doctors", TEXTS[0]), ("МОСКВЕ", TEXTS[1]), ("北京", TEXTS[2])] {
         let found = ann.get(&format!("/api/memory?mode=lexical&query={}", crate::search::encoded(query))).await;

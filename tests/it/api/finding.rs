@@ -154,7 +154,10 @@ async fn a_query_finds_the_best_first(engine: Engine) {
         assert_eq!((&scored[0]["score"], scored.len()), (&json!(1.0), 2));
         assert!(scored[1]["score"].as_f64().is_some_and(|score| 0.0 < score && score < 1.0), "{scored:?}");
         // A query outranks both of the others.
-        assert_eq!(found(&ann, &format!("{path}?mode=lexical&query=fish&all=true&latest=true")).await, ["A fish swims"]);
+        assert_eq!(
+            found(&ann, &format!("{path}?mode=lexical&query=fish&all=true&latest=true")).await,
+            ["A fish swims"]
+        );
     }
 }
 

@@ -101,6 +101,7 @@ pub fn operations(ids: &Ids<'_>) -> Vec<Operation> {
         get("/api/memory", &format!("{in_bucket}&query=secret"), "read"),
         get("/api/v2/memory", &format!("{in_bucket}&includeIds=true&all=true"), "read"),
         get("/api/memories/{memoryId}", "", "read"),
+        get("/api/search/state", "", "read"),
         get("/api/buckets", "", "read"),
         get("/api/trash", "", "read"),
         get("/api/deletions", "", "read"),
