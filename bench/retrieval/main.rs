@@ -8,6 +8,8 @@ mod client;
 #[path = "../serve/corpus.rs"]
 #[expect(dead_code, reason = "its texts are not stored here")]
 mod corpus;
+#[path = "../encoded.rs"]
+mod encoded;
 mod locomo;
 mod measures;
 mod memory;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Result;
+use crate::encoded::encoded;
 use crate::server::{Place, Server};
 
 /// A memory service, by what the measures need of it. Texts of different spaces
@@ -138,12 +139,6 @@ fn filled(template: &str, values: &[(&str, &str)], form: impl Fn(&str) -> String
     values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), &form(value)))
 }
 
-fn percent_encoded(text: &str) -> String {
-    text.bytes()
-        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
-}
-
 impl Memory for Peer {
     fn modes(&self) -> Vec<&'static str> {
         vec![""]
@@ -162,7 +157,7 @@ impl Memory for Peer {
     async fn search(&mut self, space: &str, _: &str, question: &str, count: usize) -> Result<Vec<String>> {
         let count = count.to_string();
         let values = [("space", space), ("count", count.as_str()), ("query", question)];
-        let url = format!("{}{}", self.url, filled(&self.search.path, &values, percent_encoded));
+        let url = format!("{}{}", self.url, filled(&self.search.path, &values, encoded));
         let request = match &self.search.body {
             None => self.http.get(url),
             Some(body) => {

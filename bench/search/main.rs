@@ -7,6 +7,8 @@ mod client;
 #[path = "../serve/corpus.rs"]
 #[expect(dead_code, reason = "its other samples are not needed here")]
 mod corpus;
+#[path = "../encoded.rs"]
+mod encoded;
 mod lexical;
 #[path = "../serve/postgres.rs"]
 #[expect(dead_code, reason = "of it, only the place of a server's data is used here")]
@@ -26,6 +28,7 @@ use std::time::{Duration, Instant};
 use client::{Client, request, send_all};
 use commonplace::embed::StaticModel;
 use commonplace::search::Terms;
+use encoded::encoded;
 use server::{Place, Server};
 use table::{Line, Target, median, millis};
 use texts::Texts;
@@ -33,7 +36,9 @@ use texts::Texts;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const USAGE: &str = "cargo bench --bench search -- [embed] [lexical] [scan] [query] [create] [--quick] [LOCOMO.json]";
-const MEASURES: &[(&str, fn(&mut Bench) -> Result<()>)] =
+type Measure = fn(&mut Bench) -> Result<()>;
+
+const MEASURES: &[(&str, Measure)] =
     &[("embed", embed), ("lexical", lexical), ("scan", scan), ("create", create), ("query", query)];
 /// Memories to a request of an import.
 const IMPORT: usize = 5_000;
@@ -152,6 +157,7 @@ fn lexical(bench: &mut Bench) -> Result<()> {
 }
 
 /// The vector index alone.
+#[expect(clippy::unnecessary_wraps, reason = "as every measure")]
 fn scan(_: &mut Bench) -> Result<()> {
     for row in scan::run() {
         let scan::Row { name, value, baseline, ratio } = row;
@@ -241,7 +247,6 @@ fn query(bench: &mut Bench) -> Result<()> {
 
 /// Times of queries by one client and by eight.
 fn latencies(bench: &Bench, server: &Server) -> Result<Vec<(usize, client::Times)>> {
-    let encoded = |text: &String| -> String { text.bytes().map(|byte| format!("%{byte:02X}")).collect() };
     let requests: Vec<_> = bench
         .texts
         .questions

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::id::BucketId;
 use crate::memory::ops::{self, Find, Hit};
-use crate::search::{self, Filter, Mode};
+use crate::search::{self, Correction, Filter, Mode};
 
 /// What to look for.
 #[derive(Debug, Args)]
@@ -103,7 +103,7 @@ async fn found(app: &App, query: &Query) -> Result<String> {
     for hit in &found.hits {
         write_hit(&mut out, hit, query);
     }
-    for (from, to) in &found.corrected {
+    for Correction { from, to } in &found.corrected {
         eprintln!("No memory has the word '{from}'; looked for '{to}' as well.");
     }
     for lack in &found.lacks {

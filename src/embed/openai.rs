@@ -19,6 +19,7 @@ mod health;
 mod settings;
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
@@ -76,8 +77,10 @@ struct Fault {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Not reached, too slow or too busy.
+    /// Not reached, or too busy.
     Down,
+    /// Reached, but not done in time.
+    Slow,
     /// An internal error, which may come of these texts or of all.
     Broken,
     /// An answer without use, for these texts or for all.
@@ -97,6 +100,8 @@ pub struct OpenAi {
     health: Health,
     /// Numbers in each embedding, once known.
     dimensions: OnceLock<usize>,
+    /// Most texts in one request, as far as the server has shown to be quick enough.
+    together: AtomicUsize,
 }
 
 #[derive(Serialize)]
@@ -125,7 +130,8 @@ impl OpenAi {
         }
         let client = client(&endpoint, settings.connect_timeout)?;
         let dimensions = settings.dimensions.map(OnceLock::from).unwrap_or_default();
-        Ok(Self { settings, endpoint, client, health: Health::new(clock), dimensions })
+        let together = AtomicUsize::new(settings.batch_texts);
+        Ok(Self { settings, endpoint, client, health: Health::new(clock), dimensions, together })
     }
 
     /// Names what its embeddings depend on: model, dimensions and what is done
@@ -174,7 +180,7 @@ impl OpenAi {
             Err(fault) => {
                 let sentence = fault.sentence;
                 let failure = match fault.kind {
-                    Kind::Down | Kind::Broken | Kind::Garbled => Failure::Unavailable(sentence),
+                    Kind::Down | Kind::Slow | Kind::Broken | Kind::Garbled => Failure::Unavailable(sentence),
                     Kind::Refused => return Err(Failure::Rejected(sentence)),
                     Kind::Barred => Failure::Misconfigured(sentence),
                 };
@@ -186,7 +192,9 @@ impl OpenAi {
 
     /// The embeddings of stored texts, in their order and as the server gave
     /// them, for all of the texts or none. Asks whatever has failed before, so a
-    /// caller that goes on asking notices when the server is back.
+    /// caller that goes on asking notices when the server is back. Where several
+    /// texts were not done in time, half as many are sent at once from then on, so
+    /// the caller of a slow server gets there by asking again.
     ///
     /// # Errors
     /// [`Failure`], after [`Settings::tries`] where another try can help.
@@ -208,7 +216,7 @@ impl OpenAi {
             chars += text.chars().take(self.settings.max_text_chars).count();
             chars <= self.settings.batch_chars
         };
-        texts.iter().take(self.settings.batch_texts).take_while(fits).count().max(1)
+        texts.iter().take(self.together.load(Ordering::Relaxed)).take_while(fits).count().max(1)
     }
 
     async fn embed_batch(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, Failure> {
@@ -240,6 +248,10 @@ impl OpenAi {
         };
         let failure = match fault.kind {
             Kind::Down => Failure::Unavailable(fault.sentence),
+            Kind::Slow => {
+                self.together.fetch_min((input.len() / 2).max(1), Ordering::Relaxed);
+                Failure::Unavailable(fault.sentence)
+            }
             Kind::Barred => Failure::Misconfigured(fault.sentence),
             // Whether it is the texts, a text that is nobody's fault can tell.
             Kind::Broken | Kind::Garbled | Kind::Refused => {
@@ -249,7 +261,9 @@ impl OpenAi {
                         self.health.succeeded();
                         return Err(Failure::Rejected(fault.sentence));
                     }
-                    Err(Fault { kind: Kind::Down | Kind::Broken, sentence, .. }) => Failure::Unavailable(sentence),
+                    Err(Fault { kind: Kind::Down | Kind::Slow | Kind::Broken, sentence, .. }) => {
+                        Failure::Unavailable(sentence)
+                    }
                     Err(Fault { sentence, .. }) => Failure::Misconfigured(sentence),
                 }
             }
@@ -267,7 +281,12 @@ impl OpenAi {
                 Ok(rows) => return Ok(rows),
                 Err(fault) => fault,
             };
-            let mends = matches!(fault.kind, Kind::Down | Kind::Broken);
+            let mends = match fault.kind {
+                Kind::Down | Kind::Broken => true,
+                // What took several texts too long would take them too long again.
+                Kind::Slow => input.len() == 1,
+                Kind::Garbled | Kind::Refused | Kind::Barred => false,
+            };
             let wait = wait(self.settings.first_wait, tried, fault.retry_after);
             if !mends || tried >= self.settings.tries || wait > LONGEST_WAIT {
                 return Err(fault);
@@ -358,7 +377,8 @@ impl OpenAi {
     /// The fault behind a request that got no whole answer.
     fn unreached(&self, error: &reqwest::Error) -> Fault {
         if error.is_timeout() {
-            return self.fault(Kind::Down, "did not answer in time");
+            let kind = if error.is_connect() { Kind::Down } else { Kind::Slow };
+            return self.fault(kind, "did not answer in time");
         }
         // The innermost cause is the one that says something, such as "connection refused".
         let mut cause: &dyn std::error::Error = error;

@@ -24,7 +24,7 @@ static WEIGHTS: &[u8] = include_bytes!("../../assets/model/static-256.safetensor
 /// Names the space of the embeddings, for what stores them: other weights make
 /// another space. The end is that of the weights' SHA-256, its first eight digits.
 /// It is a constant because computing it takes longer than starting the server.
-const NAME: &str = "static-256-86a2778d";
+const NAME: &str = "static-256-94d996c4";
 
 /// A row of the table, in two's complement.
 type Row = [u8; DIMENSIONS];

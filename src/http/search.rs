@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::memory::check_source;
 use crate::memory::ops::{self, Find, Found, Hit};
 use crate::search::fuse::Scored;
-use crate::search::{self, Mode};
+use crate::search::{self, Correction, Mode};
 
 /// A memory in a list: its text alone, or with what belongs to it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -62,12 +62,12 @@ pub struct Explanation {
     /// The same over the best of the answer.
     dense: f64,
     /// Words of the query that no memory has, with those that were looked for instead.
-    corrected: Vec<Correction>,
+    corrected: Vec<CorrectionBody>,
 }
 
 /// A word of the query that no memory has.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Correction {
+pub struct CorrectionBody {
     /// As it was asked for.
     from: String,
     /// The stem that was looked for instead.
@@ -90,7 +90,7 @@ pub struct MemoryMetadata {
 }
 
 impl MemoryItem {
-    fn new(hit: Hit, as_object: bool, explained: Option<&[Correction]>) -> Self {
+    fn new(hit: Hit, as_object: bool, explained: Option<&[CorrectionBody]>) -> Self {
         let Hit { memory, scored } = hit;
         if !as_object && memory.content_type == "text" {
             return Self::Text(memory.text);
@@ -113,7 +113,7 @@ impl MemoryItem {
 }
 
 impl Explanation {
-    fn new(scored: &Scored, corrected: &[Correction]) -> Self {
+    fn new(scored: &Scored, corrected: &[CorrectionBody]) -> Self {
         Self {
             bm25: f64::from(scored.candidate.bm25),
             lexical: f64::from(scored.lexical),
@@ -159,7 +159,7 @@ fn find_request(params: &Params, count_of_query: i64, with_buckets: bool) -> Res
 
 fn items(app: &App, params: &Params, found: &mut Found) -> Result<Vec<MemoryItem>> {
     let corrected = std::mem::take(&mut found.corrected).into_iter();
-    let corrected: Vec<Correction> = corrected.map(|(from, to)| Correction { from, to }).collect();
+    let corrected: Vec<CorrectionBody> = corrected.map(|Correction { from, to }| CorrectionBody { from, to }).collect();
     let explained = params.truth("explain")?.then_some(corrected.as_slice());
     let ids = params.truth("includeIds")?;
     let as_objects = ids || explained.is_some() || app.config.memory_items == MemoryItems::Objects;

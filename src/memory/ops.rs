@@ -14,7 +14,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{self, AccountId, BucketId};
 use crate::search::fuse::Scored;
-use crate::search::{self, Embedding, Filter, Lack, Mode, Request, Search};
+use crate::search::{self, Correction, Embedding, Filter, Lack, Mode, Request, Search};
 
 /// Most memories that one move takes.
 pub const MOVE_MAX: usize = 100;
@@ -128,8 +128,8 @@ pub struct Found {
     pub hits: Vec<Hit>,
     /// All buckets, where they were asked for.
     pub buckets: Vec<Bucket>,
-    /// Words of the query that no memory has, each with one that was looked for instead.
-    pub corrected: Vec<(String, String)>,
+    /// Words of the query that no memory has.
+    pub corrected: Vec<Correction>,
     /// What an answer to the query lacks.
     pub lacks: Vec<Lack>,
 }

@@ -10,7 +10,7 @@ use super::analyze;
 use super::fuse::Candidate;
 use super::rows::note_changes;
 use super::terms::Terms;
-use super::{Filter, Request, typo};
+use super::{Correction, Filter, Request, typo};
 use crate::db::{Dialect, Tx, Value};
 use crate::embed::Vector;
 use crate::error::Result;
@@ -176,7 +176,7 @@ pub(super) async fn postgres(
     account: AccountId,
     space: i64,
     request: &Request,
-) -> Result<(Vec<Candidate>, Vec<(String, String)>)> {
+) -> Result<(Vec<Candidate>, Vec<Correction>)> {
     let (weights, corrected) = match &request.terms {
         Some(terms) => weigh(tx, account, terms).await?,
         None => (Weights::default(), Vec::new()),
@@ -238,7 +238,7 @@ pub(super) async fn postgres(
     Ok((candidates, corrected))
 }
 
-async fn weigh(tx: &mut Tx, account: AccountId, terms: &Terms) -> Result<(Weights, Vec<(String, String)>)> {
+async fn weigh(tx: &mut Tx, account: AccountId, terms: &Terms) -> Result<(Weights, Vec<Correction>)> {
     let stems: Vec<String> = terms.words().iter().map(|word| shortened(&word.stem).to_owned()).collect();
     let known = frequencies(tx, account, &stems).await?;
     let mut found: Vec<(String, i64, f32)> = Vec::new();
@@ -254,7 +254,7 @@ async fn weigh(tx: &mut Tx, account: AccountId, terms: &Terms) -> Result<(Weight
             for (stem, weight) in typo::closest(&word.stem, all) {
                 if found.iter().all(|(known, ..)| known != stem) && closest.iter().all(|(known, _)| known != stem) {
                     closest.push((stem.to_owned(), weight));
-                    corrected.push((word.raw.clone(), stem.to_owned()));
+                    corrected.push(Correction { from: word.raw.clone(), to: stem.to_owned() });
                 }
             }
         }

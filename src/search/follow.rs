@@ -210,7 +210,7 @@ async fn changes(tx: &mut Tx, account: AccountId, space: i64, from: i64, to: i64
 
 /// An index of all that `tx` sees.
 async fn load(tx: &mut Tx, account: AccountId, space: i64, seq: i64) -> Result<Index> {
-    let mut index = Index::new();
+    let mut index = Index::default();
     let mut after = account.doc(0);
     loop {
         let documents = rows::documents_after(tx, account, space, after, PAGE).await?;

@@ -13,7 +13,7 @@ use super::lexical::{Lexical, TermId};
 use super::terms::{Terms, Word};
 use super::typo;
 use super::vectors::Vectors;
-use super::{DEPTH, Filter, Request};
+use super::{Correction, DEPTH, Filter, Request};
 use crate::clock::Micros;
 use crate::embed::Vector;
 use crate::id::BucketId;
@@ -61,8 +61,8 @@ struct Facts {
     is_embedded: bool,
 }
 
-/// One account's memories, ready to be searched.
-#[derive(Debug)]
+/// One account's memories, ready to be searched; by default none.
+#[derive(Debug, Default)]
 pub struct Index {
     seq: i64,
     lexical: Lexical,
@@ -78,20 +78,6 @@ pub struct Index {
 }
 
 impl Index {
-    /// An empty index.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            seq: 0,
-            lexical: Lexical::new(),
-            vectors: None,
-            facts: Vec::new(),
-            slots: HashMap::new(),
-            labels: HashMap::new(),
-            pending: 0,
-        }
-    }
-
     /// The number of the last change that it has followed.
     #[must_use]
     pub fn seq(&self) -> i64 {
@@ -185,7 +171,7 @@ impl Index {
     /// The best of what the request asks for, best first: enough of them for its
     /// page. And the words of the query that were taken for others.
     #[must_use]
-    pub fn search(&self, request: &Request) -> (Vec<Scored>, Vec<(String, String)>) {
+    pub fn search(&self, request: &Request) -> (Vec<Scored>, Vec<Correction>) {
         let Some(accepts) = self.acceptance(&request.filter) else { return (Vec::new(), Vec::new()) };
         let accept = |slot: u32| self.facts[slot as usize].as_ref().is_some_and(&accepts);
         let (terms, corrected) = request.terms.as_ref().map(|terms| self.resolve(terms)).unwrap_or_default();
@@ -232,7 +218,7 @@ impl Index {
 
     /// The words of a query as terms of this index, those that it does not have
     /// as the closest that it has.
-    fn resolve(&self, terms: &Terms) -> (Vec<(TermId, f32)>, Vec<(String, String)>) {
+    fn resolve(&self, terms: &Terms) -> (Vec<(TermId, f32)>, Vec<Correction>) {
         let (mut found, mut corrected) = (Vec::new(), Vec::new());
         let mut unknown: Vec<&Word> = Vec::new();
         for word in terms.words() {
@@ -246,7 +232,7 @@ impl Index {
                 let Some(term) = self.lexical.term(stem) else { continue };
                 if found.iter().all(|(known, _)| *known != term) {
                     found.push((term, weight));
-                    corrected.push((word.raw.clone(), stem.to_owned()));
+                    corrected.push(Correction { from: word.raw.clone(), to: stem.to_owned() });
                 }
             }
         }
@@ -374,7 +360,7 @@ mod tests {
         }
 
         fn afresh(&self) -> Index {
-            let mut index = Index::new();
+            let mut index = Index::default();
             let documents = self.rows.values().cloned().collect();
             index.apply(&Changes { stale: Vec::new(), documents, seq: self.seq });
             index
@@ -412,7 +398,7 @@ mod tests {
             steps in prop::collection::vec(step(), 1..24),
         ) {
             let mut account = Account::default();
-            let mut index = Index::new();
+            let mut index = Index::default();
             for step in &steps {
                 index.apply(&account.step(step));
             }
@@ -439,7 +425,7 @@ mod tests {
         let mut account = Account::default();
         let first = account.step(&Step::Store(vec![(vec![0], None), (vec![1], None)]));
         let second = account.step(&Step::Delete(vec![0]));
-        let mut index = Index::new();
+        let mut index = Index::default();
         index.apply(&first);
         // Another search read from the same beginning, and is applied after it.
         let both = Changes { stale: vec![1], documents: account.rows.values().cloned().collect(), seq: second.seq };

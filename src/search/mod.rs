@@ -191,13 +191,22 @@ impl Lack {
     }
 }
 
+/// A word of a query that no memory has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Correction {
+    /// As it was asked for.
+    pub from: String,
+    /// The stem that was looked for instead.
+    pub to: String,
+}
+
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Found {
     /// The page that was asked for, best first.
     pub hits: Vec<Scored>,
-    /// Words of the query that no memory has, each with one that was looked for instead.
-    pub corrected: Vec<(String, String)>,
+    /// Words of the query that no memory has.
+    pub corrected: Vec<Correction>,
     /// What the answer lacks.
     pub lacks: Vec<Lack>,
 }
@@ -264,7 +273,7 @@ pub async fn find(tx: &mut Tx, search: &Search, account: AccountId, request: &Re
     Ok(page((hits, corrected), lacks, request))
 }
 
-fn page((hits, corrected): (Vec<Scored>, Vec<(String, String)>), lacks: Vec<Lack>, request: &Request) -> Found {
+fn page((hits, corrected): (Vec<Scored>, Vec<Correction>), lacks: Vec<Lack>, request: &Request) -> Found {
     Found { hits: hits.into_iter().skip(request.skip).take(request.limit).collect(), corrected, lacks }
 }
 

@@ -25,7 +25,8 @@ on_both_engines!(
 
 /// Percent-encodes everything, so that any text can be a query.
 pub fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let bytes: Vec<String> = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    bytes.concat()
 }
 
 /// The texts that a query finds.

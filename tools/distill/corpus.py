@@ -1,7 +1,7 @@
-"""The training text: dictionary entries and example sentences of WordNet, fortunes, and sentences from templates.
+"""The training text: dictionary entries and example sentences of WordNet, fortunes, and pairs from templates.
 
 Nothing of it comes from a benchmark. The templates (`templates.txt`) give what a dictionary lacks: short facts
-about named people, and questions asked of such facts.
+about people, and questions asked of such facts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from faker.providers.person.en_US import Provider as Person
@@ -41,17 +40,12 @@ KINDS = {
     "country": [("country", 2)],
     "language": [("natural language", 1)],
 }
-MALE, FEMALE = ("he", "his", "him"), ("she", "her", "her")
+PRONOUNS = (("he", "his", "him"), ("she", "her", "her"))
 # A noun or adjective is common enough for a template if it was met so often in WordNet's tagged texts.
 COMMON = 3
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A sentence, and a question that it answers."""
-
-    fact: str
-    question: str
+# More lines than this, of the same kind, made the model no better.
+LINES = 110_000
+PAIRS = 80_000
 
 
 def entries(wordnet: WordNet) -> Iterator[str]:
@@ -80,8 +74,8 @@ class Templates:
         self.lines: list[list[str]] = []
         for line in file.read_text(encoding="utf-8").splitlines():
             if " = " in line:
-                name, words = line.split(" = ")
-                self.lists[name] = words.split(", ")
+                name, listed = line.split(" = ")
+                self.lists[name] = listed.split(", ")
             elif line and not line.startswith("#"):
                 self.lines.append(line.split(" | "))
 
@@ -100,19 +94,20 @@ class Templates:
         self.lists["adj"] = plain(common("a"))
         self.verbs = [v for v in plain(common("v")) if " " not in v and wordnet.transitive(v)]
         self.past = {v: wordnet.past(v) for v in self.verbs}
-        self.names = [(n, MALE) for n in Person.first_names_male] + [(n, FEMALE) for n in Person.first_names_female]
-        self.names = sorted(n for n in self.names if n[0].lower() in vocabulary)
         months = "January February March April May June July August September October November December"
         self.lists["month"] = months.split()
         self.lists["day"] = [str(d) for d in range(1, 32)]
         self.lists["year"] = [str(y) for y in range(1940, 2024)]
 
     def fill(self, line: Sequence[str], rng: random.Random) -> list[str]:
-        """The sentences of one line with the same words in the same slots."""
-        (a, pronouns), (b, _) = rng.sample(self.names, 2)
+        """The sentences of one line with the same words in the same slots.
+
+        Names stay blank. A store is full of facts about the same few people, so what a question asks must find
+        the fact, not the name that all of them share; full-text search finds names.
+        """
         verb = rng.choice(self.verbs)
-        words = dict(zip(("he", "his", "him"), pronouns, strict=True))
-        words |= {"a": a, "b": b, "verb": verb, "past": self.past[verb]}
+        words = dict(zip(("he", "his", "him"), rng.choice(PRONOUNS), strict=True))
+        words |= {"a": "", "b": "", "verb": verb, "past": self.past[verb]}
 
         def word(slot: re.Match[str]) -> str:
             name = slot[1]
@@ -121,16 +116,37 @@ class Templates:
                 words[name] = rng.choice([w for w in self.lists[name.removesuffix("2")] if w != taken])
             return words[name]
 
-        filled = (re.sub(r"\{(\w+)\}", word, text) for text in line)
+        filled = (re.sub(r"\{(\w+)\}", word, text).strip() for text in line)
         return [re.sub(r"\b([Aa])n? (?=([aeiou])?)", article, text) for text in filled]
 
-    def pairs(self, count: int, rng: random.Random) -> Iterator[Pair]:
+    def pairs(self, count: int, rng: random.Random) -> Iterator[tuple[str, str]]:
         """`count` facts, the lines in turn, each with one of its questions."""
         for i in range(count):
             fact, *questions = self.fill(self.lines[i % len(self.lines)], rng)
-            yield Pair(fact, rng.choice(questions))
+            yield fact, rng.choice(questions)
 
 
 def article(match: re.Match[str]) -> str:
     """`a` or `an`, as the next letter wants it."""
     return f"{match[1]}n " if match[2] else f"{match[1]} "
+
+
+def names(wordnet: WordNet, vocabulary: set[str]) -> list[str]:
+    """First names that the vocabulary has whole, without those that WordNet's tagged texts use as words."""
+    words = {word for _, word in wordnet.met}
+    return sorted({n.lower() for n in Person.first_names} & vocabulary - words)
+
+
+def write(wordnet_folder: Path, fortunes_folder: Path, vocab: Path, out: Path) -> None:
+    """Writes `lines.txt`, `facts.txt`, `questions.txt` (line by line the question of the fact) and `names.txt`."""
+    rng = random.Random(0)
+    wordnet = WordNet(wordnet_folder)
+    vocabulary = set(vocab.read_text(encoding="utf-8").split())
+    lines = sorted({*entries(wordnet), *fortunes(fortunes_folder)})
+    rng.shuffle(lines)
+    templates = Templates(Path(__file__).with_name("templates.txt"), wordnet, vocabulary)
+    facts, questions = zip(*templates.pairs(PAIRS, rng), strict=True)
+    files = {"lines": lines[:LINES], "facts": facts, "questions": questions, "names": names(wordnet, vocabulary)}
+    for name, texts in files.items():
+        (out / f"{name}.txt").write_text("".join(f"{t}\n" for t in texts), encoding="utf-8")
+        print(f"{name}: {len(texts)}")

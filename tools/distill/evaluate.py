@@ -29,10 +29,12 @@ STOP = frozenset(
     when where which who whom whose why how will would could should can may might i you we my your our me us so not
     no there s t""".split()
 )
+# Of R@k.
 CUTS = (5, 10, 20)
-# How many of the best of each list are fused, and the weight of the model there.
+# How many of the best of each list are fused, the weight of the model there, and the least cosine to divide by.
 DEPTH = 100
-WEIGHT = 0.5
+WEIGHT = 0.6
+SURE = 0.4
 
 
 @dataclass
@@ -115,16 +117,15 @@ def cosines(c: Collection, encode: Callable[[list[str]], np.ndarray]) -> np.ndar
 def fuse(lexical: np.ndarray, cosine: np.ndarray, weight: float = WEIGHT) -> np.ndarray:
     """Fused scores of one question.
 
-    The candidates are the `DEPTH` best of either list; each has both scores. BM25 is divided by its best,
-    cosines are stretched from the worst to the best candidate. What is no candidate scores below all others.
+    The candidates are the `DEPTH` best of either list; each has both scores. BM25 is divided by its best. So is the
+    cosine, but by no less than `SURE`: where nothing is near, what is nearest must not count as if it were.
     """
     by_words = np.argsort(-lexical, kind="stable")[:DEPTH]
     by_words = by_words[lexical[by_words] > 0]
     by_cosine = np.argsort(-cosine, kind="stable")[:DEPTH]
     pool = np.union1d(by_words, by_cosine)
-    low, high = cosine[pool].min(), cosine[pool].max()
     out = np.full(len(cosine), -1.0)
-    out[pool] = weight * (cosine[pool] - low) / max(high - low, 1e-9)
+    out[pool] = weight * np.maximum(cosine[pool], 0) / max(cosine.max(), SURE)
     out[pool] += (1 - weight) * lexical[pool] / max(lexical.max(), 1e-9)
     return out
 

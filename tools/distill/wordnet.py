@@ -36,9 +36,8 @@ def parse(line: str, verb: bool) -> tuple[int, Synset]:
     pointers = [rest[1 + 4 * i : 5 + 4 * i] for i in range(int(rest[0]))]
     narrower = tuple(int(offset) for symbol, offset, _, _ in pointers if symbol in NARROWER)
     frames = rest[1 + 4 * len(pointers) :][2::3] if verb else []
-    definition, *examples = re.split(r';\s*(?=")', gloss.strip())
-    examples = tuple(e.strip(' ";') for e in examples)
-    return int(fields[0]), Synset(words, definition.strip(' ";'), examples, narrower, frozenset(map(int, frames)))
+    definition, *examples = (part.strip(' ";') for part in re.split(r';\s*(?=")', gloss.strip()))
+    return int(fields[0]), Synset(words, definition, tuple(examples), narrower, frozenset(map(int, frames)))
 
 
 class WordNet:
