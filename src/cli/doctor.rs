@@ -34,6 +34,9 @@ pub(super) async fn run(config: Config) -> Result<ExitCode> {
              a minute, unless another program keeps the database open."
         ));
     }
+    if let Err(failure) = app.search.embedder().query("memory").await {
+        findings.push(format!("The embedder can't be asked, so memories are found by their words only: {failure}"));
+    }
     let place = app.config.place();
     app.db.close().await;
     let mut out = String::new();

@@ -67,6 +67,13 @@ fn query(sql: &'static str, values: &[Value<'_>]) -> Query {
     query
 }
 
+/// Whether this version of pgvector has the type `halfvec`, as those from 0.7 on do.
+fn has_half_vectors(version: &str) -> bool {
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
+    let (major, minor): (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    (major, minor) >= (0, 7)
+}
+
 /// As pgvector reads a vector.
 fn vector_text(values: &[i8]) -> String {
     let numbers: Vec<String> = values.iter().map(i8::to_string).collect();
@@ -119,6 +126,15 @@ impl Postgres {
                 "commonplace needs PostgreSQL 15 or newer; this server is {}.",
                 version / 10_000
             )));
+        }
+        let vector = sqlx::query_scalar("select default_version from pg_available_extensions where name = 'vector'");
+        let vector: Option<String> = vector.fetch_optional(&mut *tx).await.map_err(storage)?;
+        if !vector.as_deref().is_some_and(has_half_vectors) {
+            return Err(Error::Conflict(
+                "commonplace needs the extension pgvector, 0.7 or newer, on the PostgreSQL server; its package is \
+                 named like postgresql-17-pgvector."
+                    .to_owned(),
+            ));
         }
         let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK);
         tx.execute(lock).await.map_err(storage)?;
@@ -232,4 +248,18 @@ fn storage(error: sqlx::Error) -> Error {
         _ => false,
     };
     if unavailable { Error::unavailable(Arc::new(error)) } else { Error::internal(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_half_vectors;
+
+    #[test]
+    fn half_vectors_came_with_0_7() {
+        for (version, has) in
+            [("0.6.2", false), ("0.7.0", true), ("0.8.1", true), ("0.10", true), ("1.0", true), ("", false)]
+        {
+            assert_eq!(has_half_vectors(version), has, "{version}");
+        }
+    }
 }

@@ -74,7 +74,10 @@ impl Search {
     /// As [`Db::write`].
     pub async fn open(db: &Db, embedder: Embedder, budget: usize) -> Result<Self> {
         backlog::analyze(db).await?;
-        let space = db.write(embedder.space(), |tx, name| rows::space(tx, name).boxed()).await?;
+        let space = match db.read(embedder.space(), |tx, name| rows::space(tx, name).boxed()).await? {
+            Some(space) => space,
+            None => db.write(embedder.space(), |tx, name| rows::number_space(tx, name).boxed()).await?,
+        };
         let shared = Shared { embedder, space, indexes: Indexes::new(budget), backlog: Notify::new() };
         Ok(Self { shared: Arc::new(shared) })
     }

@@ -7,8 +7,14 @@ use crate::embed::Vector;
 use crate::error::Result;
 use crate::id::{AccountId, BucketId};
 
-/// The number of an embedding space in this storage; made where it is new.
-pub(super) async fn space(tx: &mut Tx, name: &str) -> Result<i64> {
+/// The number of an embedding space in this storage; none where it is new.
+pub(super) async fn space(tx: &mut Tx, name: &str) -> Result<Option<i64>> {
+    let row = tx.row("select id from embedder where name = $1", &[name.into()]).await?;
+    row.map(|row| row.int(0)).transpose()
+}
+
+/// Gives an embedding space a number, unless it has one; its number.
+pub(super) async fn number_space(tx: &mut Tx, name: &str) -> Result<i64> {
     let sql = "insert into embedder (name) values ($1) on conflict (name) do nothing";
     tx.execute(sql, &[name.into()]).await?;
     tx.one("select id from embedder where name = $1", &[name.into()]).await?.int(0)

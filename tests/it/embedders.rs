@@ -12,8 +12,17 @@ use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use axum::serve::ListenerExt;
 use commonplace::clock::{Clock, Micros};
 use commonplace::embed::openai::{ApiKey, Failure, OpenAi, Settings};
+use commonplace::search::backlog;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
+
+use crate::harness::{Engine, Server, on_both_engines};
+
+on_both_engines!(
+    what_waits_is_embedded_when_the_server_is_back,
+    one_text_that_the_server_refuses_keeps_no_other_waiting,
+    a_text_edited_meanwhile_is_not_given_the_embedding_of_the_old_one,
+);
 
 const KEY: &str = "sk-very-secret";
 
@@ -618,4 +627,83 @@ fn the_real_minilm_gives_the_published_embeddings() {
     let cosine = |a: usize, b: usize| found[a].iter().zip(&found[b]).map(|(a, b)| a * b).sum::<f32>();
     assert!((cosine(0, 1) - 0.893_904).abs() < 1e-5, "{}", cosine(0, 1));
     assert!((cosine(0, 2) + 0.024_680).abs() < 1e-5, "{}", cosine(0, 2));
+}
+
+/// The program with the stub as its embedder.
+async fn server_with(engine: Engine, stub: &Stub) -> Server {
+    let url = format!("http://{}/v1", stub.address);
+    let settings = [("embedder", "openai"), ("embedder_url", url.as_str()), ("embedder_model", "small")];
+    Server::start_with(engine, &settings).await
+}
+
+async fn what_waits_is_embedded_when_the_server_is_back(engine: Engine) {
+    let stub = Stub::start(|_| status(401)).await;
+    let server = server_with(engine, &stub).await;
+    let ann = server.user("ann").await;
+    ann.remember("first").await;
+    ann.remember_all(&texts(&["second one", "the third"])).await;
+    let found = ann.get("/api/memory?query=third").await;
+    assert_eq!(found.header("search-lacks"), Some("embedder-unavailable"));
+    assert_eq!(found.ok(), json!(["the third"]));
+    let pending = backlog::embed_pending(&server.app).await.expect("the storage works");
+    assert_eq!(pending.embedded, 0);
+    assert!(pending.unavailable.is_some());
+    stub.behave(good);
+    let pending = backlog::embed_pending(&server.app).await.expect("the storage works");
+    assert_eq!((pending.embedded, pending.unavailable), (3, None));
+    let found = ann.get("/api/memory?query=the+third&mode=dense&explain=true").await;
+    assert_eq!(found.header("search-lacks"), None);
+    assert_eq!(found.ok()[0]["text"], json!("the third"));
+    assert!(found.json()[0]["explain"]["cosine"].as_f64().is_some_and(|cosine| cosine > 0.999), "{found:?}");
+}
+
+async fn one_text_that_the_server_refuses_keeps_no_other_waiting(engine: Engine) {
+    let stub =
+        Stub::start(
+            |seen| if seen.texts().iter().any(|text| text.contains("poison")) { status(400) } else { good(seen) },
+        );
+    let stub = stub.await;
+    let server = server_with(engine, &stub).await;
+    let ann = server.user("ann").await;
+    let stored = texts(&["a", "bb", "ccc", "poison", "dddd", "eeeee", "ffffff"]);
+    ann.remember_all(&stored).await;
+    let pending = backlog::embed_pending(&server.app).await.expect("the storage works");
+    assert_eq!((pending.embedded, pending.unavailable), (7, None));
+    let found = ann.get("/api/memory?query=bb&mode=dense&count=10").await;
+    assert_eq!(found.header("search-lacks"), None);
+    let found: Vec<String> = serde_json::from_value(found.ok()).expect("texts");
+    assert_eq!(found.len(), 6);
+    assert!(!found.contains(&"poison".to_owned()), "{found:?}");
+    assert_eq!(ann.get("/api/memory?query=poison&mode=lexical").await.ok(), json!(["poison"]));
+    let asked = stub.requests();
+    assert_eq!(backlog::embed_pending(&server.app).await.expect("nothing to do").embedded, 0);
+    assert_eq!(stub.requests(), asked, "it is not tried again");
+}
+
+async fn a_text_edited_meanwhile_is_not_given_the_embedding_of_the_old_one(engine: Engine) {
+    let stub = Stub::start(good).await;
+    let server = server_with(engine, &stub).await;
+    let ann = server.user("ann").await;
+    let id = ann.remember("old").await;
+    let (go, held) = oneshot::channel();
+    let (arrived, arrival) = oneshot::channel();
+    let mut once = Some((held, arrived));
+    stub.behave(move |seen| match once.take() {
+        Some((held, arrived)) => {
+            arrived.send(()).expect("awaited");
+            Reply::Held(held)
+        }
+        None => good(seen),
+    });
+    let app = server.app.clone();
+    let embedding = tokio::spawn(async move { backlog::embed_pending(&app).await });
+    arrival.await.expect("the text is being embedded");
+    let edit = json!({"memoryId": id, "text": "the new text that is much longer"});
+    ann.post("/api/v2/memory/update", edit).await.ok();
+    go.send(()).expect("still waiting");
+    embedding.await.expect("no panic").expect("the storage works");
+    assert_eq!(ann.get("/api/search/state").await.ok()["embedded"], json!(0));
+    assert_eq!(backlog::embed_pending(&server.app).await.expect("the storage works").embedded, 1);
+    let found = ann.get("/api/memory?query=the+new+text+that+is+much+longer&mode=dense&explain=true").await.ok();
+    assert!(found[0]["explain"]["cosine"].as_f64().is_some_and(|cosine| cosine > 0.999), "{found}");
 }
