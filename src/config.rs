@@ -264,6 +264,13 @@ impl Config {
         })
     }
 
+    /// These settings with the built-in embedder, for what embeds nothing: it
+    /// must work, too, where the chosen one does not.
+    #[must_use]
+    pub fn without_embedder(self) -> Self {
+        Self { embedder: EmbedderKind::BuiltIn, ..self }
+    }
+
     /// The URL under which clients reach a server that listens on `address`.
     #[must_use]
     pub fn base_url(&self, address: SocketAddr) -> String {

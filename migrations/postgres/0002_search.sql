@@ -32,9 +32,20 @@ alter table memory add column length bigint not null generated always as (
     coalesce(array_length(array_remove(string_to_array(words, ' '), ''), 1), 0)
 ) stored;
 
+create index memory_doc on memory (account_id, doc);
 create index memory_tsv on memory using gin (tsv) with (fastupdate = off);
 create index memory_to_analyze on memory (account_id, doc) where analysis is null;
 create index memory_to_embed on memory (account_id, doc) where embedder is null;
+
+-- Statistics would keep samples of the texts, for the planner, also of those that were purged.
+alter table memory alter column text set statistics 0;
+alter table memory alter column words set statistics 0;
+alter table memory alter column tsv set statistics 0;
+alter table memory alter column embedding set statistics 0;
+alter table memory_version alter column text set statistics 0;
+alter table trash alter column text set statistics 0;
+alter table trash alter column words set statistics 0;
+alter table trash alter column embedding set statistics 0;
 
 drop text search configuration commonplace;
 drop text search dictionary commonplace_stem;

@@ -194,7 +194,7 @@ fn quoted(value: &str) -> String {
 }
 
 async fn token(config: Config, command: TokenCommand) -> Result<ExitCode> {
-    let app = App::open(config, Clock::default()).await?;
+    let app = App::open(config.without_embedder(), Clock::default()).await?;
     let out = match command {
         TokenCommand::Create { name, user, scope, expires } => {
             let account = auth::account(&app, user.as_deref()).await?;
@@ -246,7 +246,7 @@ fn expiry(when: &str, now: Micros) -> Result<Micros> {
 }
 
 async fn user(config: Config, command: UserCommand) -> Result<ExitCode> {
-    let app = App::open(config, Clock::default()).await?;
+    let app = App::open(config.without_embedder(), Clock::default()).await?;
     let out = match command {
         UserCommand::Add { name } => {
             let Account { name, .. } = auth::create_account(&app, &name).await?;

@@ -140,7 +140,20 @@ fn write_hit(out: &mut String, hit: &Hit, query: &Query) {
         let cosine = scored.candidate.cosine.map_or_else(|| "none".to_owned(), |cosine| format!("{cosine:.3}"));
         let _ = write!(out, "[bm25 {:.2}, cosine {cosine}]  ", scored.candidate.bm25);
     }
-    let _ = writeln!(out, "{}", memory.text.replace('\n', "\n    "));
+    let _ = writeln!(out, "{}", shown(&memory.text));
+}
+
+/// A text for a terminal: what a terminal would obey is written out.
+fn shown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => shown.push_str("\n    "),
+            control if control.is_control() => shown.extend(control.escape_default()),
+            other => shown.push(other),
+        }
+    }
+    shown
 }
 
 fn time(text: Option<&str>) -> Result<Option<Micros>> {

@@ -2,8 +2,9 @@
 //!
 //! Statements are written once, with `PostgreSQL`'s `$n` placeholders.
 //! `{in $n}` stands for "is one of the list given as parameter n", `{vector $n}`
-//! for an embedding given as parameter n, and `{for update skip locked}` for
-//! taking rows that no one else is working on.
+//! for an embedding given as parameter n, `{unindexed c}` for a column c by which
+//! `SQLite` is not to look for rows, having a better one, and
+//! `{for update skip locked}` for taking rows that no one else is working on.
 
 use std::borrow::Cow;
 
@@ -23,15 +24,15 @@ impl Dialect {
         match self {
             Self::Postgres if !sql.contains('{') => Cow::Borrowed(sql),
             Self::Postgres => {
-                Cow::Owned(expand(sql, ["= any(", ")"], ["", "::text::halfvec"], " for update skip locked"))
+                Cow::Owned(expand(sql, ["= any(", ")"], ["", "::text::halfvec"], "", " for update skip locked"))
             }
-            Self::Sqlite => Cow::Owned(expand(sql, ["in rarray(", ")"], ["", ""], "").replace('$', "?")),
+            Self::Sqlite => Cow::Owned(expand(sql, ["in rarray(", ")"], ["", ""], "+", "").replace('$', "?")),
         }
     }
 }
 
-/// `list` and `vector` go around the placeholder.
-fn expand(sql: &str, list: [&str; 2], vector: [&str; 2], skip_locked: &str) -> String {
+/// `list` and `vector` go around the placeholder, `unindexed` before the column.
+fn expand(sql: &str, list: [&str; 2], vector: [&str; 2], unindexed: &str, skip_locked: &str) -> String {
     let mut out = String::with_capacity(sql.len() + 16);
     let mut rest = sql;
     while let Some((before, fragment)) = rest.split_once('{') {
@@ -39,6 +40,7 @@ fn expand(sql: &str, list: [&str; 2], vector: [&str; 2], skip_locked: &str) -> S
         out.push_str(before);
         match name.split_once(' ') {
             Some(("in", placeholder)) => out.extend([list[0], placeholder, list[1]]),
+            Some(("unindexed", column)) => out.extend([unindexed, column]),
             Some(("vector", placeholder)) => out.extend([vector[0], placeholder, vector[1]]),
             _ => {
                 debug_assert_eq!(name, "for update skip locked", "no such fragment");
@@ -63,6 +65,9 @@ mod tests {
         let nearest = "update t set v = {vector $1}";
         assert_eq!(Dialect::Postgres.render(nearest), "update t set v = $1::text::halfvec");
         assert_eq!(Dialect::Sqlite.render(nearest), "update t set v = ?1");
+        let by_number = "select 1 from t where {unindexed t.a} = $1 and n {in $2}";
+        assert_eq!(Dialect::Postgres.render(by_number), "select 1 from t where t.a = $1 and n = any($2)");
+        assert_eq!(Dialect::Sqlite.render(by_number), "select 1 from t where +t.a = ?1 and n in rarray(?2)");
         let claim = "select id from t limit 1{for update skip locked}";
         assert_eq!(Dialect::Postgres.render(claim), "select id from t limit 1 for update skip locked");
         assert_eq!(Dialect::Sqlite.render(claim), "select id from t limit 1");

@@ -178,6 +178,15 @@ impl Db {
         }
     }
 
+    /// Which SQL it speaks.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
     /// Whether [`Db::erase`] can promise [`Erasure::Bytes`].
     #[must_use]
     pub fn overwrites_bytes(&self) -> bool {

@@ -136,6 +136,10 @@ impl Postgres {
                     .to_owned(),
             ));
         }
+        // A step may take longer than any statement of a request.
+        tx.execute(sqlx::raw_sql("set local statement_timeout = 0; set local lock_timeout = 0"))
+            .await
+            .map_err(storage)?;
         let lock = sqlx::query("select pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK);
         tx.execute(lock).await.map_err(storage)?;
         tx.execute(sqlx::raw_sql(migrate::TABLE)).await.map_err(storage)?;

@@ -252,10 +252,14 @@ fn check_filter(filter: &Filter) -> Result<()> {
         ));
     }
     check_source(source.clone())?;
-    if query.as_deref().is_some_and(|query| Terms::of(query).is_none()) {
-        return Err(Error::invalid("The field 'query' has no word in it."));
+    match query.as_deref().map(Terms::of) {
+        Some(None) => Err(Error::invalid("The field 'query' has no word in it.")),
+        // What is left out of a search only finds less well; here it would delete more.
+        Some(Some(terms)) if terms.is_cut() => {
+            Err(Error::invalid(format!("The field 'query' has more than {} different words.", search::MOST_WORDS)))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 async fn matching(tx: &mut Tx, caller: &Caller, filter: &Filter) -> Result<Vec<String>> {

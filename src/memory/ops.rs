@@ -132,6 +132,7 @@ pub struct Found {
     pub corrected: Vec<Correction>,
     /// What an answer to the query lacks.
     pub lacks: Vec<Lack>,
+    is_unloaded: bool,
 }
 
 /// Finds memories: with a query the best first, else the newest first. With
@@ -162,7 +163,7 @@ pub async fn find(app: &App, caller: &Caller, find: Find) -> Result<Found> {
         .boxed()
     });
     let found = found.await?;
-    if found.lacks.contains(&Lack::IndexLoading) {
+    if found.is_unloaded {
         search::load_beside(app, account);
     }
     Ok(found)
@@ -175,15 +176,25 @@ async fn newest(tx: &mut Tx, account: AccountId, find: &Find) -> Result<Found> {
 }
 
 async fn best(tx: &mut Tx, search: &Search, account: AccountId, request: &Request) -> Result<Found> {
-    let search::Found { hits, corrected, lacks } = search::find(tx, search, account, request).await?;
+    let search::Found { hits, corrected, lacks, is_unloaded } = search::find(tx, search, account, request).await?;
     let docs: Vec<i64> = hits.iter().map(|scored| scored.candidate.doc).collect();
-    // An index can be ahead of this transaction, so what it found may not be there yet, or no more.
+    // An index can be ahead of this transaction, so what it found may not be there yet, or no more,
+    // or not be what it is in the index.
     let mut memories = rows::by_docs(tx, account, &docs).await?;
     let hit = |scored: Scored| {
-        let memory = memories.remove(&scored.candidate.doc)?;
+        let memory = memories.remove(&scored.candidate.doc).filter(|memory| accepts(&request.filter, memory))?;
         Some(Hit { memory, scored: Some(scored) })
     };
-    Ok(Found { hits: hits.into_iter().filter_map(hit).collect(), buckets: Vec::new(), corrected, lacks })
+    Ok(Found { hits: hits.into_iter().filter_map(hit).collect(), buckets: Vec::new(), corrected, lacks, is_unloaded })
+}
+
+fn accepts(filter: &Filter, memory: &Memory) -> bool {
+    let Filter { bucket, content_type, source, after, before } = filter;
+    bucket.is_none_or(|bucket| memory.bucket_id == bucket)
+        && content_type.as_ref().is_none_or(|kind| memory.content_type == *kind)
+        && (source.is_none() || memory.source == *source)
+        && after.is_none_or(|after| memory.created_at >= after)
+        && before.is_none_or(|before| memory.created_at < before)
 }
 
 /// One memory with what it was before, oldest version first.

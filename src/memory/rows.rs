@@ -122,7 +122,7 @@ pub(super) async fn by_docs(tx: &mut Tx, account: AccountId, docs: &[i64]) -> Re
     let sql = "select m.id, m.bucket_id, b.name, m.text, m.source, m.content_type, m.version, m.created_at, \
                m.updated_at, m.doc \
                from memory m join bucket b on b.account_id = m.account_id and b.id = m.bucket_id \
-               where m.account_id = $1 and m.doc {in $2}";
+               where {unindexed m.account_id} = $1 and m.doc {in $2}";
     let rows = tx.rows(sql, &[account.0.into(), docs.into()]).await?;
     rows.into_iter().map(|row| Ok((row.int(9)?, memory(row)?))).collect()
 }

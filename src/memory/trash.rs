@@ -39,12 +39,15 @@ pub async fn restore(app: &App, caller: &Caller, ids: Vec<String>) -> Result<(us
     caller.require(Scope::Write)?;
     check_count(app, ids.len())?;
     let asked = Asked::new(ids);
-    let (args, count) = ((caller.account, asked.ids, app.clock.now()), asked.count);
-    let restored = app.db.write(args, |tx, (account, ids, now)| restore_in(tx, *account, ids, *now).boxed()).await?;
+    let (args, count) = ((caller.account, asked.ids, app.search.space(), app.clock.now()), asked.count);
+    let restored =
+        app.db.write(args, |tx, (account, ids, space, now)| restore_in(tx, *account, ids, *space, *now).boxed());
+    let restored = restored.await?;
+    app.search.wake();
     Ok((restored, count - restored))
 }
 
-async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros) -> Result<usize> {
+async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], space: i64, now: Micros) -> Result<usize> {
     auth::advance(tx, account, 1).await?;
     let general = bucket::rows::find(tx, account, None).await?;
     let general = general.ok_or_else(|| Error::internal("an account has no General bucket"))?;
@@ -52,7 +55,7 @@ async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros
     let (restored, receipts) = take(tx, account, ids).await?;
     expect(copied, restored.len())?;
     crate::failpoint::reach("restore:taken");
-    search::backlog::analyze_restored(tx, account).await?;
+    search::backlog::renew(tx, account, &restored, space).await?;
     search::index(tx, account, &restored).await?;
     let mut in_bucket = BTreeMap::new();
     for (_, bucket) in rows::locate(tx, account, &restored).await? {

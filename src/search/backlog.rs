@@ -11,7 +11,7 @@ use super::rows::{self, ToEmbed};
 use super::{candidates, load};
 use crate::app::App;
 use crate::auth;
-use crate::db::{Db, Tx};
+use crate::db::{Db, Dialect, Tx};
 use crate::embed::{Embedder, Failure, Vector};
 use crate::error::Result;
 use crate::id::AccountId;
@@ -152,21 +152,25 @@ pub async fn clear_other_spaces(app: &App) -> Result<()> {
     }
     for account in auth::ops::accounts(app).await? {
         loop {
+            let args = (account.id, space);
+            let found =
+                app.db.read(args, |tx, (account, space)| rows::in_other_spaces(tx, *account, *space, 1).boxed());
+            if found.await?.is_empty() {
+                break;
+            }
             let cleared = app.db.write((account.id, space), |tx, (account, space)| {
                 async move {
                     let ids = rows::in_other_spaces(tx, *account, *space, BATCH * 8).await?;
                     if !ids.is_empty() {
                         auth::advance(tx, *account, 1).await?;
-                        rows::clear_embeddings(tx, *account, &ids).await?;
+                        rows::clear_other_embeddings(tx, *account, &ids, *space).await?;
                         rows::note_changes(tx, *account, &ids).await?;
                     }
-                    Ok(ids.len())
+                    Ok(())
                 }
                 .boxed()
             });
-            if cleared.await? == 0 {
-                break;
-            }
+            cleared.await?;
         }
     }
     Ok(())
@@ -199,14 +203,16 @@ pub(super) async fn analyze(db: &Db) -> Result<()> {
     Ok(())
 }
 
-/// Analyzes memories that have come back from the trash and went there before
-/// the program analyzed texts as it does now. They must not be indexed yet.
+/// Makes memories that have come back from the trash as if they had been stored
+/// now: analyzed, and without an embedding of another model. They must not be
+/// indexed yet, and [`super::Search::wake`] is to be called afterwards.
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub async fn analyze_restored(tx: &mut Tx, account: AccountId) -> Result<()> {
+pub async fn renew(tx: &mut Tx, account: AccountId, ids: &[String], space: i64) -> Result<()> {
     let memories = rows::to_analyze(tx, account, i64::MAX).await?;
-    set_words(tx, account, &memories).await
+    set_words(tx, account, &memories).await?;
+    rows::clear_other_embeddings(tx, account, ids, space).await
 }
 
 async fn set_words(tx: &mut Tx, account: AccountId, memories: &[(String, String)]) -> Result<()> {
@@ -217,14 +223,24 @@ async fn set_words(tx: &mut Tx, account: AccountId, memories: &[(String, String)
     Ok(())
 }
 
-/// What the housekeeping does for searching: forgets old changes, and indexes
-/// of accounts that are gone.
+/// What the housekeeping does for searching: indexes of accounts that are gone
+/// go, the others forget what was deleted even if nobody searches, and old
+/// changes are no longer listed.
 ///
 /// # Errors
 /// As [`Db::write`].
 pub async fn tidy(app: &App) -> Result<()> {
-    let accounts: Vec<AccountId> = auth::ops::accounts(app).await?.into_iter().map(|account| account.id).collect();
-    app.search.shared.indexes.retain(&accounts);
+    if app.db.dialect() == Dialect::Postgres {
+        return Ok(());
+    }
+    let accounts = auth::ops::accounts(app).await?.into_iter().map(|account| account.id).collect();
+    for account in app.search.shared.indexes.retain(&accounts) {
+        let args = (app.search.clone(), account);
+        let follow = app.db.read(args, |tx, (search, account)| {
+            async move { search.shared.indexes.ask(tx, *account, search.space(), |_| ()).await.map(drop) }.boxed()
+        });
+        follow.await?;
+    }
     for account in accounts {
         let old = app.db.read(account, |tx, account| rows::has_old_changes(tx, *account, KEPT_CHANGES).boxed());
         if old.await? {

@@ -6,6 +6,8 @@
 //! answers where that is not loaded. On `PostgreSQL` they are the columns
 //! `memory.tsv` and `memory.embedding`, which need no keeping.
 
+use std::collections::{HashMap, HashSet};
+
 use super::analyze;
 use super::fuse::Candidate;
 use super::rows::note_changes;
@@ -19,9 +21,10 @@ use crate::id::AccountId;
 /// How many of the newest memories `PostgreSQL` is asked for the words that a
 /// mistyped one may have meant, and for their average length.
 const SAMPLE: i64 = 5_000;
-/// Longest text for the full-text index of `PostgreSQL`, which takes at most a
-/// megabyte with all that belongs to it, and longest word, of which it takes
-/// 2,046. What is beyond is not found by its words.
+/// How many bytes of words the full-text index of `PostgreSQL` is given of a
+/// memory, since it takes at most a megabyte with all that belongs to them, and of
+/// a word, of which it takes 2,046. Of a memory with more words each is given
+/// once; what is beyond even then is not found.
 const POSTGRES_BYTES: usize = 500_000;
 const POSTGRES_WORD_BYTES: usize = 1_000;
 
@@ -33,16 +36,25 @@ pub fn words(dialect: Dialect, text: &str) -> Option<String> {
         Dialect::Sqlite => analyze::words(text),
         Dialect::Postgres => {
             let mut stems = String::new();
-            analyze::terms(text, |stem| {
-                let stem = shortened(stem);
-                if stems.len() + stem.len() < POSTGRES_BYTES {
-                    stems.push_str(stem);
-                    stems.push(' ');
-                }
-            });
+            analyze::terms(text, |stem| add(&mut stems, shortened(stem)));
+            if stems.len() > POSTGRES_BYTES {
+                let mut distinct = HashSet::new();
+                let all = stems.split_ascii_whitespace().filter(|stem| distinct.insert(*stem));
+                stems = all.fold(String::new(), |mut stems, stem| {
+                    if stems.len() + stem.len() < POSTGRES_BYTES {
+                        add(&mut stems, stem);
+                    }
+                    stems
+                });
+            }
             Some(stems)
         }
     }
+}
+
+fn add(stems: &mut String, stem: &str) {
+    stems.push_str(stem);
+    stems.push(' ');
 }
 
 /// The part of a word that `PostgreSQL` takes.
@@ -103,7 +115,10 @@ pub async fn unindex_account(tx: &mut Tx, account: AccountId) -> Result<()> {
     Ok(())
 }
 
-/// The best memories for any of the words, by the full-text index of `SQLite`.
+/// The best memories for any of the words, by the full-text index of `SQLite`,
+/// where there is no index in memory. A memory's score is the sum of its words'
+/// inverse document frequencies in the account. (FTS5's own BM25 counts the
+/// documents of all accounts, and would tell of one what another has.)
 ///
 /// # Errors
 /// As [`Tx::rows`].
@@ -115,36 +130,36 @@ pub(super) async fn lexical_sqlite(
 ) -> Result<Vec<Candidate>> {
     let Filter { bucket, content_type, source, after, before } = &request.filter;
     let (low, high) = account.doc_range();
-    let words = terms.any_sqlite();
-    let depth = i64::try_from(request.depth(usize::MAX)).unwrap_or(i64::MAX);
-    // Without a condition on the rows, none of them is read. With one, `cross` keeps
-    // the planner from searching the index once for each row of the account.
-    let rows = if request.filter == Filter::default() {
-        let sql = "select rowid, -rank from memory_fts where memory_fts match $1 and rowid between $2 and $3 \
-                   order by rank, rowid desc limit $4";
-        tx.rows(sql, &[(&words).into(), low.into(), high.into(), depth.into()]).await?
-    } else {
-        let sql = "select m.doc, -f.rank from memory_fts f cross join memory m on m.doc = f.rowid \
-                   where f.memory_fts match $1 and f.rowid between $2 and $3 and m.account_id = $5 \
-                   and ($6 is null or m.bucket_id = $6) and ($7 is null or m.content_type = $7) \
-                   and ($8 is null or m.source = $8) and ($9 is null or m.created_at >= $9) \
-                   and ($10 is null or m.created_at < $10) order by f.rank, m.doc desc limit $4";
+    let total = super::rows::count(tx, account).await?;
+    let mut scores: HashMap<i64, f32> = HashMap::new();
+    for word in terms.words() {
+        let sql = "select rowid from memory_fts where memory_fts match $1 and rowid between $2 and $3";
+        let having = tx.rows(sql, &[(&word.sqlite()).into(), low.into(), high.into()]).await?;
+        let weight = narrow(frequency(total, i64::try_from(having.len()).unwrap_or(i64::MAX)));
+        for row in having {
+            *scores.entry(row.int(0)?).or_default() += weight;
+        }
+    }
+    if request.filter != Filter::default() {
+        let docs: Vec<i64> = scores.keys().copied().collect();
+        let sql = "select doc from memory where {unindexed account_id} = $1 and doc {in $2} \
+                   and ($3 is null or bucket_id = $3) and ($4 is null or content_type = $4) \
+                   and ($5 is null or source = $5) and ($6 is null or created_at >= $6) \
+                   and ($7 is null or created_at < $7)";
         let values = [
-            (&words).into(),
-            low.into(),
-            high.into(),
-            depth.into(),
             account.0.into(),
+            docs.as_slice().into(),
             bucket.map(|bucket| bucket.0).into(),
             content_type.as_deref().into(),
             source.as_deref().into(),
             after.map(|after| after.0).into(),
             before.map(|before| before.0).into(),
         ];
-        tx.rows(sql, &values).await?
-    };
-    let candidate = |row: &crate::db::Row| Ok(Candidate { doc: row.int(0)?, bm25: narrow(row.real(1)?), cosine: None });
-    rows.iter().map(candidate).collect()
+        let rows = tx.rows(sql, &values).await?;
+        let accepted: HashSet<i64> = rows.iter().map(|row| row.int(0)).collect::<Result<_>>()?;
+        scores.retain(|doc, _| accepted.contains(doc));
+    }
+    Ok(scores.into_iter().map(|(doc, bm25)| Candidate { doc, bm25, cosine: None }).collect())
 }
 
 /// Scores are compared and shown, not added up, so half the digits are enough.
@@ -207,8 +222,8 @@ pub(super) async fn postgres(
                    case when c.embedder = $8 and vector_dims(c.embedding) = $10 \
                    then 1 - (c.embedding <=> {vector $9}) end \
                    from (select m.doc, m.embedder, m.embedding, \
-                   (select sum(q.weight)::float8 from unnest($11::text[], $12::bigint[]) q (word, weight) \
-                   where m.tsv @@ q.word::tsquery) / 1e6 * 2.2 \
+                   (select sum(q.weight)::float8 from unnest($11::text[]::tsquery[], $12::bigint[]) q (word, weight) \
+                   where m.tsv @@ q.word) / 1e6 * 2.2 \
                    / (1 + 1.2 * (0.25 + 0.75 * m.length * 1000 / $13::float8)) as bm25 \
                    from memory m where m.tsv @@ $14::text::tsquery and m.account_id = $1 \
                    and ($2 is null or m.bucket_id = $2) and ($3 is null or m.content_type = $3) \
@@ -218,7 +233,7 @@ pub(super) async fn postgres(
     }
     if vector.is_some() {
         let sql = "select c.doc, coalesce((select sum(q.weight)::float8 \
-                   from unnest($11::text[], $12::bigint[]) q (word, weight) where c.tsv @@ q.word::tsquery), 0) \
+                   from unnest($11::text[]::tsquery[], $12::bigint[]) q (word, weight) where c.tsv @@ q.word), 0) \
                    / 1e6 * 2.2 / (1 + 1.2 * (0.25 + 0.75 * c.length * 1000 / $13::float8)), 1 - c.distance \
                    from (select m.doc, m.tsv, m.length, m.embedding <=> {vector $9} as distance \
                    from memory m where m.account_id = $1 and m.embedder = $8 and vector_dims(m.embedding) = $10 \
@@ -246,7 +261,8 @@ async fn weigh(tx: &mut Tx, account: AccountId, terms: &Terms) -> Result<(Weight
     for (stem, count) in stems.iter().zip(&known).filter(|(_, count)| **count > 0) {
         found.push((stem.clone(), *count, 1.0));
     }
-    if known.contains(&0) {
+    let mut unknown = stems.iter().zip(&known).filter(|(_, count)| **count == 0);
+    if unknown.any(|(stem, _)| typo::may_be_mistyped(stem)) {
         let vocabulary = vocabulary(tx, account).await?;
         let mut closest = Vec::new();
         for (word, _) in terms.words().iter().zip(&known).filter(|(_, count)| **count == 0) {
@@ -271,13 +287,18 @@ async fn weigh(tx: &mut Tx, account: AccountId, terms: &Terms) -> Result<(Weight
     Ok((Weights { words, millionths, average }, corrected))
 }
 
-/// A word's inverse document frequency, as of FTS5, with its own weight.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "counts, and a logarithm of them")]
-fn millionths(total: i64, count: i64, weight: f32) -> i64 {
+/// A word's inverse document frequency, as of FTS5. One that most memories have
+/// still counts, for next to nothing.
+#[expect(clippy::cast_precision_loss, reason = "of counts")]
+fn frequency(total: i64, count: i64) -> f64 {
     let (total, count) = (total as f64, count as f64);
-    let frequency = ((total - count + 0.5) / (count + 0.5)).ln();
-    // A word that most memories have still counts, for next to nothing.
-    (frequency.max(1e-6) * f64::from(weight) * 1e6).round() as i64
+    ((total - count + 0.5) / (count + 0.5)).ln().max(1e-6)
+}
+
+/// The same with a weight of its own, in millionths.
+#[expect(clippy::cast_possible_truncation, reason = "a logarithm is small")]
+fn millionths(total: i64, count: i64, weight: f32) -> i64 {
+    (frequency(total, count) * f64::from(weight) * 1e6).round() as i64
 }
 
 /// How many memories of the account have each of the stems.

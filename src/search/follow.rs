@@ -9,25 +9,29 @@
 //! that searches it; the documents that it names are read from the rows after
 //! that, so that one which is not there is not returned.
 //!
-//! No lock is held while the storage is read.
+//! What has changed between two numbers is read without a lock, and applied at
+//! once. Searches that begin at the same number may apply theirs one after the
+//! other: the later one has all that the earlier one had, as it is by then.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
+
+use futures_util::FutureExt;
 
 use super::index::{Changes, Index};
 use super::rows;
-use crate::db::Tx;
+use crate::db::{Db, Tx};
 use crate::error::Result;
 use crate::id::AccountId;
 
-/// Up to this many memories are loaded by the search that needs them; more are
+/// Up to this many memories are read by the search that needs them; more are
 /// loaded beside it, and until then the full-text index of the storage answers.
-const LOADED_AT_ONCE: i64 = 20_000;
-/// How many rows are read at a time.
-const PAGE: i64 = 2_000;
-/// What a memory takes in an index, in bytes, for judging one before it is loaded.
-const TYPICAL: usize = 600;
+const READ_AT_ONCE: i64 = 20_000;
+/// How many rows are read at a time. Texts can be long.
+const PAGE: i64 = 500;
+/// What a memory takes in an index at least, in bytes, for judging one before it is loaded.
+const LEAST: usize = 400;
 
 /// The indexes of a process.
 #[derive(Debug)]
@@ -36,14 +40,20 @@ pub(super) struct Indexes {
     budget: usize,
     uses: AtomicU64,
     accounts: Mutex<HashMap<AccountId, Arc<Kept>>>,
+    /// Held by the one large load at a time.
+    loading: tokio::sync::Mutex<()>,
 }
 
 /// The index of an account, once it is loaded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Kept {
     used: AtomicU64,
     bytes: AtomicUsize,
-    loading: AtomicBool,
+    /// How many memories it had when its bytes were counted.
+    measured: AtomicUsize,
+    is_loading: AtomicBool,
+    /// With how many memories it was too large.
+    too_many: AtomicI64,
     index: RwLock<Option<Index>>,
 }
 
@@ -68,7 +78,7 @@ pub(super) enum Ready<T> {
 
 impl Indexes {
     pub(super) fn new(budget: usize) -> Self {
-        Self { budget, uses: AtomicU64::new(0), accounts: Mutex::default() }
+        Self { budget, uses: AtomicU64::new(0), accounts: Mutex::default(), loading: tokio::sync::Mutex::default() }
     }
 
     fn kept(&self, account: AccountId) -> Arc<Kept> {
@@ -80,11 +90,11 @@ impl Indexes {
 
     /// Whether an index of so many memories is to be loaded beside searches.
     pub(super) fn is_large(&self, memories: i64) -> bool {
-        memories > LOADED_AT_ONCE && self.fits(memories)
+        memories > READ_AT_ONCE && self.may_fit(memories)
     }
 
-    fn fits(&self, memories: i64) -> bool {
-        usize::try_from(memories).unwrap_or(usize::MAX).saturating_mul(TYPICAL) <= self.budget
+    fn may_fit(&self, memories: i64) -> bool {
+        self.budget > 0 && usize::try_from(memories).unwrap_or(usize::MAX).saturating_mul(LEAST) <= self.budget
     }
 
     /// Asks the account's index, brought up to the state that `tx` sees.
@@ -97,127 +107,185 @@ impl Indexes {
     ) -> Result<Ready<T>> {
         let Some(position) = rows::position(tx, account).await? else { return Ok(Ready::TooLarge) };
         let kept = self.kept(account);
-        let has = kept.seq().filter(|seq| *seq >= position.listed_after);
-        let changes = match has {
-            Some(seq) if seq >= position.seq => None,
-            Some(seq) => Some(changes(tx, account, space, seq, position.seq).await?),
+        // One that is far behind is as much work as one that is not there.
+        let near = |seq: &i64| *seq >= position.listed_after && position.seq - *seq <= READ_AT_ONCE;
+        let has_grown = match kept.read(Index::seq).filter(near) {
+            Some(seq) if seq >= position.seq => false,
+            Some(seq) => kept.apply(&changes(tx, account, space, seq, position.seq).await?),
             None => {
                 let count = rows::count(tx, account).await?;
-                if self.budget == 0 || !self.fits(count) {
+                if !self.may_fit(count) || count >= kept.too_many.load(Ordering::Relaxed) {
                     return Ok(Ready::TooLarge);
                 }
-                if count > LOADED_AT_ONCE {
+                if count > READ_AT_ONCE {
                     return Ok(Ready::Unloaded);
                 }
-                None
+                let mut index = Index::default();
+                let mut after = account.doc(0);
+                while let Some(last) = read_page(tx, account, space, after, &mut index).await? {
+                    after = last;
+                }
+                index.apply(&Changes { seq: position.seq, ..Changes::default() });
+                kept.put(index);
+                true
             }
         };
-        match changes {
-            Some(changes) => self.follow(account, &kept, &changes),
-            None if has.is_none() => {
-                let index = load(tx, account, space, position.seq).await?;
-                self.keep(account, &kept, index);
-            }
-            None => {}
+        if has_grown && !self.make_room(account, &kept) {
+            kept.drop_index(rows::count(tx, account).await?);
+            return Ok(Ready::TooLarge);
         }
-        let index = kept.index.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(index.as_ref().map_or(Ready::Unloaded, |index| Ready::Answer(question(index))))
+        Ok(kept.read(question).map_or(Ready::Unloaded, Ready::Answer))
     }
 
-    /// Loads the account's index, unless that is under way.
-    pub(super) async fn load(&self, tx: &mut Tx, account: AccountId, space: i64) -> Result<()> {
+    /// Loads the account's index, unless that is under way or it would not fit. It
+    /// reads page by page, each in a transaction of its own, so that it keeps
+    /// neither a reader nor an erasure waiting for long. What changes meanwhile is
+    /// followed by the next search, like anything after the number that it begins with.
+    pub(super) async fn load(&self, db: &Db, account: AccountId, space: i64) -> Result<()> {
         let kept = self.kept(account);
-        if kept.loading.swap(true, Ordering::Relaxed) {
+        if kept.is_loading.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
-        let _loading = Loading(&kept.loading);
-        if let Some(position) = rows::position(tx, account).await? {
-            let index = load(tx, account, space, position.seq).await?;
-            self.keep(account, &kept, index);
+        let _loading = Loading(&kept.is_loading);
+        let _alone = self.loading.lock().await;
+        let begin = db.read(account, |tx, account| {
+            async move { Ok((rows::position(tx, *account).await?, rows::count(tx, *account).await?)) }.boxed()
+        });
+        let (Some(position), count) = begin.await? else { return Ok(()) };
+        if !self.may_fit(count) {
+            return Ok(());
+        }
+        let mut index = Index::default();
+        let mut after = account.doc(0);
+        loop {
+            let page = db.read((account, space, after), |tx, (account, space, after)| {
+                rows::documents_after(tx, *account, *space, *after, PAGE).boxed()
+            });
+            let documents = page.await?;
+            let Some(last) = documents.last() else { break };
+            after = last.doc;
+            index.apply(&Changes { documents, ..Changes::default() });
+            if index.bytes() > self.budget {
+                kept.drop_index(count);
+                return Ok(());
+            }
+        }
+        index.apply(&Changes { seq: position.seq, ..Changes::default() });
+        kept.put(index);
+        if !self.make_room(account, &kept) {
+            kept.drop_index(count);
         }
         Ok(())
     }
 
-    /// Keeps what was loaded, unless another search has something newer by now.
-    fn keep(&self, account: AccountId, kept: &Kept, index: Index) {
-        {
-            let mut place = kept.index.write().unwrap_or_else(PoisonError::into_inner);
-            if place.as_ref().is_none_or(|there| there.seq() < index.seq()) {
-                kept.bytes.store(index.bytes(), Ordering::Relaxed);
-                *place = Some(index);
-            }
-        }
-        self.make_room(account);
-    }
-
-    fn follow(&self, account: AccountId, kept: &Kept, changes: &Changes) {
-        let grown = {
-            let mut place = kept.index.write().unwrap_or_else(PoisonError::into_inner);
-            match place.as_mut().filter(|index| index.seq() < changes.seq) {
-                Some(index) => {
-                    index.apply(changes);
-                    let bytes = index.bytes();
-                    kept.bytes.swap(bytes, Ordering::Relaxed) < bytes
-                }
-                None => false,
-            }
-        };
-        if grown {
-            self.make_room(account);
-        }
-    }
-
     /// Drops the indexes that were not used for longest, until the rest fit. That
-    /// of `account`, which is in use, stays.
-    fn make_room(&self, account: AccountId) {
+    /// of `account`, which is in use, stays; whether it fits at all.
+    fn make_room(&self, account: AccountId, kept: &Kept) -> bool {
+        let own = kept.bytes.load(Ordering::Relaxed);
+        if own > self.budget {
+            return false;
+        }
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut total: usize = accounts.values().map(|kept| kept.bytes.load(Ordering::Relaxed)).sum();
         while total > self.budget {
-            let others = accounts.iter().filter(|(id, _)| **id != account);
+            let others = accounts.iter().filter(|(id, kept)| **id != account && kept.bytes.load(Ordering::Relaxed) > 0);
             let Some((&oldest, _)) = others.min_by_key(|(_, kept)| kept.used.load(Ordering::Relaxed)) else { break };
             total -= accounts.remove(&oldest).map_or(0, |kept| kept.bytes.load(Ordering::Relaxed));
         }
+        true
     }
 
-    /// Drops the indexes of accounts that are not among these.
-    pub(super) fn retain(&self, accounts: &[AccountId]) {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).retain(|account, _| accounts.contains(account));
+    /// The accounts that have an index, without those that are not among `living`,
+    /// whose indexes are dropped.
+    pub(super) fn retain(&self, living: &HashSet<AccountId>) -> Vec<AccountId> {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.retain(|account, _| living.contains(account));
+        let loaded = accounts.iter().filter(|(_, kept)| kept.bytes.load(Ordering::Relaxed) > 0);
+        loaded.map(|(account, _)| *account).collect()
+    }
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self {
+            used: AtomicU64::new(0),
+            bytes: AtomicUsize::new(0),
+            measured: AtomicUsize::new(0),
+            is_loading: AtomicBool::new(false),
+            too_many: AtomicI64::new(i64::MAX),
+            index: RwLock::new(None),
+        }
     }
 }
 
 impl Kept {
-    fn seq(&self) -> Option<i64> {
-        self.index.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(Index::seq)
+    /// Asks the index, if there is one.
+    fn read<T>(&self, question: impl FnOnce(&Index) -> T) -> Option<T> {
+        self.index.read().ok()?.as_ref().map(question)
+    }
+
+    /// Its place, to be changed. What a panic left half-changed is dropped, and loaded again.
+    fn write(&self) -> RwLockWriteGuard<'_, Option<Index>> {
+        self.index.write().unwrap_or_else(|poisoned| {
+            let mut place = poisoned.into_inner();
+            *place = None;
+            self.index.clear_poison();
+            place
+        })
+    }
+
+    /// Keeps what was loaded, unless another search has something newer by now.
+    fn put(&self, index: Index) {
+        let mut place = self.write();
+        if place.as_ref().is_none_or(|there| there.seq() < index.seq()) {
+            self.measure(&index);
+            *place = Some(index);
+        }
+    }
+
+    /// Applies changes, unless the index is there already. Whether it has grown by
+    /// so much that its size was taken again, which takes a while.
+    fn apply(&self, changes: &Changes) -> bool {
+        let mut place = self.write();
+        let Some(index) = place.as_mut().filter(|index| index.seq() < changes.seq) else { return false };
+        index.apply(changes);
+        let measured = self.measured.load(Ordering::Relaxed);
+        if index.len().abs_diff(measured) <= measured / 16 {
+            return false;
+        }
+        self.measure(index);
+        true
+    }
+
+    fn measure(&self, index: &Index) {
+        self.bytes.store(index.bytes(), Ordering::Relaxed);
+        self.measured.store(index.len(), Ordering::Relaxed);
+    }
+
+    /// Drops the index for good, or until the account has fewer memories than now.
+    fn drop_index(&self, memories: i64) {
+        let mut place = self.write();
+        *place = None;
+        self.bytes.store(0, Ordering::Relaxed);
+        self.too_many.store(memories, Ordering::Relaxed);
     }
 }
 
-/// What has changed from one number to another.
+/// All that has changed from one number to another.
 async fn changes(tx: &mut Tx, account: AccountId, space: i64, from: i64, to: i64) -> Result<Changes> {
     let stale = rows::changed_after(tx, account, from).await?;
     let newest = account.doc(from);
-    // New documents are read by their numbers, also those that changed since.
+    // New documents are read by their numbers, also those that have changed since.
     let older: Vec<i64> = stale.iter().copied().filter(|doc| *doc <= newest).collect();
     let mut documents = rows::documents(tx, account, space, &older).await?;
-    let mut after = newest;
-    loop {
-        let page = rows::documents_after(tx, account, space, after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = last.doc;
-        documents.extend(page);
-    }
+    documents.extend(rows::documents_after(tx, account, space, newest, i64::MAX).await?);
     Ok(Changes { stale, documents, seq: to })
 }
 
-/// An index of all that `tx` sees.
-async fn load(tx: &mut Tx, account: AccountId, space: i64, seq: i64) -> Result<Index> {
-    let mut index = Index::default();
-    let mut after = account.doc(0);
-    loop {
-        let documents = rows::documents_after(tx, account, space, after, PAGE).await?;
-        let Some(last) = documents.last() else { break };
-        after = last.doc;
-        index.apply(&Changes { stale: Vec::new(), documents, seq });
-    }
-    index.apply(&Changes { seq, ..Changes::default() });
-    Ok(index)
+/// Adds the page of documents after a number to an index; the last of them.
+async fn read_page(tx: &mut Tx, account: AccountId, space: i64, after: i64, index: &mut Index) -> Result<Option<i64>> {
+    let documents = rows::documents_after(tx, account, space, after, PAGE).await?;
+    let last = documents.last().map(|document| document.doc);
+    index.apply(&Changes { documents, ..Changes::default() });
+    Ok(last)
 }

@@ -7,8 +7,8 @@
 //! better. Cosines scaled from the worst candidate to the best gave the same
 //! recall as this, but depend on what the worst happens to be.
 //!
-//! Neither scale depends on how many candidates there are, so pages of one
-//! answer fit together.
+//! Neither scale depends on how many candidates there are, so pages that are cut
+//! from the same candidates fit together.
 //!
 //! The constants were chosen on the tuning conversations of LoCoMo, with the
 //! built-in model.
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn what_shares_neither_words_nor_meaning_is_no_hit() {
         let far = candidate(1, 0.0, ALONE - 0.01);
-        assert_eq!(order(&[far, candidate(2, 0.1, -1.0), candidate(3, 0.0, ALONE)], Parts::Hybrid), [3, 2]);
+        assert_eq!(order(&[far, candidate(2, 0.1, -1.0), candidate(3, 0.0, ALONE)], Parts::Hybrid), [2, 3]);
         assert_eq!(order(&[Candidate { doc: 1, bm25: 0.0, cosine: None }], Parts::Hybrid), [0; 0]);
     }
 

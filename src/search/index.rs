@@ -6,7 +6,7 @@
 //! brought up to date from them ([`super::follow`]); an index that followed any
 //! changes answers as one that is built afresh does.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::fuse::{self, Candidate, Scored};
 use super::lexical::{Lexical, TermId};
@@ -46,7 +46,7 @@ pub struct Changes {
     pub stale: Vec<i64>,
     /// Those of them that there are, and new ones.
     pub documents: Vec<Document>,
-    /// The number of the account's last change, which these lead to.
+    /// The number of the change up to which the index is whole with these.
     pub seq: i64,
 }
 
@@ -73,6 +73,7 @@ pub struct Index {
     slots: HashMap<i64, u32>,
     /// Sources and content types by number, from 1; 0 is none.
     labels: HashMap<String, u32>,
+    last_label: u32,
     /// How many documents have not been embedded in the index's space yet.
     pending: usize,
 }
@@ -84,14 +85,36 @@ impl Index {
         self.seq
     }
 
+    /// How many documents it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether it has no document.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     /// How many documents are still to be embedded.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.pending
     }
 
+    /// Whether some documents can't be compared with the meaning that is asked for,
+    /// because their embedding is still to be made.
+    #[must_use]
+    pub fn is_pending(&self, request: &Request) -> bool {
+        request.vector.as_ref().is_some_and(|query| {
+            let is_other = |vectors: &Vectors| vectors.dimensions() != query.dimensions();
+            self.pending > 0 || self.vectors.as_ref().is_some_and(is_other)
+        })
+    }
+
     /// Follows changes. They may begin before the state of the index, but must
-    /// lead to a later one.
+    /// lead to a later one, or to none.
     pub fn apply(&mut self, changes: &Changes) {
         let stale = changes.stale.iter().chain(changes.documents.iter().map(|document| &document.doc));
         let mut free: Vec<u32> = stale.filter_map(|doc| self.slots.remove(doc)).collect();
@@ -111,46 +134,50 @@ impl Index {
         if (self.facts.len() - self.slots.len()) * 4 > self.facts.len() {
             self.compact();
         }
-        self.seq = changes.seq;
+        self.seq = self.seq.max(changes.seq);
     }
 
     fn push(&mut self, document: &Document) {
         let slot = u32::try_from(self.facts.len()).unwrap_or(u32::MAX);
         self.lexical.push(&document.text);
-        self.push_embedding(document.embedding.as_deref().and_then(Vector::from_bytes));
+        let fits = self.push_embedding(document.embedding.as_deref().and_then(Vector::from_bytes).as_ref());
         let facts = Facts {
             doc: document.doc,
             created_at: document.created_at,
             bucket: document.bucket,
             source: document.source.as_deref().map_or(0, |source| self.label(source)),
             content_type: self.label(&document.content_type),
-            is_embedded: document.is_embedded,
+            is_embedded: document.is_embedded && fits,
         };
-        self.pending += usize::from(!document.is_embedded);
+        self.pending += usize::from(!facts.is_embedded);
         self.facts.push(Some(facts));
         self.slots.insert(document.doc, slot);
     }
 
-    fn push_embedding(&mut self, embedding: Option<Vector>) {
-        let vectors = match (&mut self.vectors, &embedding) {
+    /// Whether the embedding is one that can be compared with the others. A server
+    /// that answers with another number of dimensions than before has changed its model.
+    fn push_embedding(&mut self, embedding: Option<&Vector>) -> bool {
+        let vectors = match (&mut self.vectors, embedding) {
             (Some(vectors), _) => vectors,
-            (None, None) => return,
+            (None, None) => return true,
             (None, Some(first)) => {
                 let mut vectors = Vectors::new(first.dimensions());
                 (0..self.facts.len()).for_each(|_| vectors.push(None));
                 self.vectors.insert(vectors)
             }
         };
-        // A server that answers with another number of dimensions than before has changed its model.
-        let fits = embedding.filter(|embedding| embedding.dimensions() == vectors.dimensions());
-        vectors.push(fits.as_ref().map(Vector::values));
+        let is_other = |embedding: &Vector| embedding.dimensions() != vectors.dimensions();
+        let is_other = embedding.is_some_and(is_other);
+        vectors.push(embedding.filter(|_| !is_other).map(Vector::values));
+        !is_other
     }
 
     fn label(&mut self, text: &str) -> u32 {
         if let Some(&number) = self.labels.get(text) {
             return number;
         }
-        let number = u32::try_from(self.labels.len() + 1).unwrap_or(u32::MAX);
+        self.last_label += 1;
+        let number = self.last_label;
         self.labels.insert(text.to_owned(), number);
         number
     }
@@ -164,6 +191,11 @@ impl Index {
         }
         self.facts.retain(Option::is_some);
         self.facts.shrink_to_fit();
+        // Labels that only removed documents had go, too.
+        let labels = std::mem::take(&mut self.labels);
+        let used: HashSet<u32> =
+            self.facts.iter().flatten().flat_map(|facts| [facts.source, facts.content_type]).collect();
+        self.labels = labels.into_iter().filter(|(_, number)| used.contains(number)).collect();
         let slots = self.facts.iter().flatten().zip(0..);
         self.slots = slots.map(|(facts, slot)| (facts.doc, slot)).collect();
     }
@@ -172,31 +204,44 @@ impl Index {
     /// page. And the words of the query that were taken for others.
     #[must_use]
     pub fn search(&self, request: &Request) -> (Vec<Scored>, Vec<Correction>) {
-        let Some(accepts) = self.acceptance(&request.filter) else { return (Vec::new(), Vec::new()) };
-        let accept = |slot: u32| self.facts[slot as usize].as_ref().is_some_and(&accepts);
+        if request.filter == Filter::default() {
+            // Free slots have neither words nor an embedding, so there is nothing to ask of the rest.
+            return self.search_accepted(request, |_| true);
+        }
+        match self.acceptance(&request.filter) {
+            Some(accepts) => {
+                self.search_accepted(request, |slot| self.facts[slot as usize].as_ref().is_some_and(&accepts))
+            }
+            None => (Vec::new(), Vec::new()),
+        }
+    }
+
+    fn search_accepted(
+        &self,
+        request: &Request,
+        accept: impl Fn(u32) -> bool + Copy,
+    ) -> (Vec<Scored>, Vec<Correction>) {
         let (terms, corrected) = request.terms.as_ref().map(|terms| self.resolve(terms)).unwrap_or_default();
         let depth = request.depth(self.slots.len());
-        let mut candidates: HashMap<u32, Candidate> = HashMap::with_capacity(2 * depth.min(DEPTH));
-        let candidate = |slot: u32, bm25: f32, cosine: Option<f32>| {
-            let doc = self.facts[slot as usize].map_or(0, |facts| facts.doc);
-            Candidate { doc, bm25, cosine }
-        };
         let dense = self.vectors.as_ref().zip(request.vector.as_ref());
         let dense = dense.filter(|(vectors, query)| vectors.dimensions() == query.dimensions());
-        if !terms.is_empty() {
-            for (slot, bm25) in self.lexical.best(&terms, depth, accept) {
-                let cosine = dense.and_then(|(vectors, query)| vectors.cosine(slot, query.values()));
-                candidates.insert(slot, candidate(slot, bm25, cosine));
-            }
-        }
+        let by_words = if terms.is_empty() { Vec::new() } else { self.lexical.best(&terms, depth, accept) };
+        let slots: Vec<u32> = by_words.iter().map(|(slot, _)| *slot).collect();
+        let cosines = match dense {
+            Some((vectors, query)) => vectors.cosines(&slots, query.values()),
+            None => vec![None; slots.len()],
+        };
+        let mut candidates: HashMap<u32, (f32, Option<f32>)> = HashMap::with_capacity(2 * depth.min(DEPTH));
+        candidates.extend(by_words.into_iter().zip(cosines).map(|((slot, bm25), cosine)| (slot, (bm25, cosine))));
         if let Some((vectors, query)) = dense {
             for (slot, cosine) in vectors.nearest(query.values(), depth, accept) {
-                candidates
-                    .entry(slot)
-                    .or_insert_with(|| candidate(slot, self.lexical.score(&terms, slot), Some(cosine)));
+                candidates.entry(slot).or_insert_with(|| (self.lexical.score(&terms, slot), Some(cosine)));
             }
         }
-        (fuse::fuse(candidates.into_values().collect(), request.parts()), corrected)
+        let candidate = |(slot, (bm25, cosine)): (u32, (f32, Option<f32>))| {
+            self.facts[slot as usize].map(|facts| Candidate { doc: facts.doc, bm25, cosine })
+        };
+        (fuse::fuse(candidates.into_iter().filter_map(candidate).collect(), request.parts()), corrected)
     }
 
     /// What a filter accepts; none where it can't accept anything.
@@ -244,7 +289,8 @@ impl Index {
     pub fn bytes(&self) -> usize {
         let facts = self.facts.capacity() * size_of::<Option<Facts>>();
         let slots = self.slots.capacity() * (size_of::<(i64, u32)>() + 1);
-        self.lexical.bytes() + self.vectors.as_ref().map_or(0, Vectors::bytes) + facts + slots
+        let labels: usize = self.labels.keys().map(|label| label.len() + size_of::<(String, u32)>()).sum();
+        self.lexical.bytes() + self.vectors.as_ref().map_or(0, Vectors::bytes) + facts + slots + labels
     }
 }
 
@@ -255,6 +301,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::search::Mode;
     use crate::search::fuse::Parts;
 
     /// Few, so that texts share them.
@@ -387,7 +434,8 @@ mod tests {
             filter: filter.clone(),
             skip: 0,
             limit: 10,
-            lacks: Vec::new(),
+            is_unembedded: false,
+            mode: Mode::Hybrid,
         };
         filters.iter().flat_map(|filter| questions.iter().map(|question| request(filter, question))).collect()
     }
@@ -417,6 +465,40 @@ mod tests {
                     prop_assert!(request.filter.source.is_none() || row.source == request.filter.source);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn of_two_states_read_from_one_beginning_the_later_one_stays() {
+        let mut account = Account::default();
+        let beginning = account.step(&Step::Store(vec![(vec![0], None), (vec![1], None)]));
+        let mut stale = Vec::new();
+        let mut read = |account: &mut Account, step: Step| {
+            stale.extend(account.step(&step).stale);
+            let documents = account.rows.values().cloned().collect();
+            Changes { stale: stale.clone(), documents, seq: account.seq }
+        };
+        // A document that the first reader sees is deleted before the second one reads, another is edited.
+        let first = read(&mut account, Step::Store(vec![(vec![2], None), (vec![3], None)]));
+        let deleted = account.pick(2).expect("there");
+        let _ = read(&mut account, Step::Delete(vec![2]));
+        let second = read(&mut account, Step::Edit { which: 0, words: vec![5], embedding: None });
+        for order in [[&first, &second], [&second, &first]] {
+            let mut index = Index::default();
+            index.apply(&beginning);
+            for changes in order {
+                // As the follower does it.
+                if index.seq() < changes.seq {
+                    index.apply(changes);
+                }
+            }
+            assert_eq!(index.len(), account.rows.len());
+            assert!(!index.slots.contains_key(&deleted));
+            let all = Request { terms: Terms::of("tea coffee dog cats lisbon"), ..requests().remove(0) };
+            let found = |index: &Index| -> Vec<i64> {
+                index.search(&all).0.iter().map(|scored| scored.candidate.doc).collect()
+            };
+            assert_eq!(found(&index), found(&account.afresh()));
         }
     }
 

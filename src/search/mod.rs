@@ -37,7 +37,7 @@ use fuse::{Parts, Scored};
 
 pub use candidates::{index, index_new, matching_all, unindex, unindex_account, words};
 pub(crate) use rows::note_changes;
-pub use terms::Terms;
+pub use terms::{MOST_WORDS, Terms};
 
 /// How many candidates of each kind are fused, for the first pages.
 const DEPTH: usize = 100;
@@ -101,8 +101,19 @@ impl Search {
     /// Says that something may have been stored without its embedding.
     pub fn is_waiting(&self) {
         if !self.shared.embedder.is_immediate() {
-            self.shared.backlog.notify_one();
+            self.wake();
         }
+    }
+
+    /// Has what is embedded beside requests look for something to do.
+    pub fn wake(&self) {
+        self.shared.backlog.notify_one();
+    }
+
+    /// The number of the space that embeddings are made in.
+    #[must_use]
+    pub fn space(&self) -> i64 {
+        self.shared.space
     }
 }
 
@@ -146,8 +157,10 @@ pub struct Request {
     pub skip: usize,
     /// At most how many.
     pub limit: usize,
-    /// What the question lacks already.
-    pub lacks: Vec<Lack>,
+    /// Whether the embedder was asked for the meaning and could not be reached.
+    pub is_unembedded: bool,
+    /// By what it was asked to find.
+    pub mode: Mode,
 }
 
 impl Request {
@@ -212,6 +225,8 @@ pub struct Found {
     pub corrected: Vec<Correction>,
     /// What the answer lacks.
     pub lacks: Vec<Lack>,
+    /// Whether the account's index is to be loaded, by [`load_beside`].
+    pub is_unloaded: bool,
 }
 
 /// Makes a request of a query. `None` where the query has no word, so that
@@ -224,14 +239,15 @@ pub async fn ask(app: &App, query: &str, mode: Mode, filter: Filter, skip: i64, 
         filter,
         skip: usize::try_from(skip).unwrap_or(0),
         limit: usize::try_from(limit).unwrap_or(usize::MAX),
-        lacks: Vec::new(),
+        is_unembedded: false,
+        mode,
     };
     if mode != Mode::Lexical {
         match app.search.embedder().query(query).await {
             Ok(vector) => request.vector = vector,
             Err(why) => {
-                tracing::warn!(%why, "a query was not embedded");
-                request.lacks.push(Lack::EmbedderUnavailable);
+                tracing::debug!(%why, "a query was not embedded");
+                request.is_unembedded = true;
             }
         }
     }
@@ -244,40 +260,42 @@ pub async fn ask(app: &App, query: &str, mode: Mode, filter: Filter, skip: i64, 
 /// As [`Tx::rows`].
 pub async fn find(tx: &mut Tx, search: &Search, account: AccountId, request: &Request) -> Result<Found> {
     let space = search.shared.space;
-    let mut lacks = request.lacks.clone();
-    let (hits, corrected) = match tx.dialect() {
+    let mut lacks = Vec::new();
+    if request.is_unembedded {
+        lacks.push(Lack::EmbedderUnavailable);
+    }
+    let mut is_unloaded = false;
+    let (hits, corrected, is_pending) = match tx.dialect() {
         Dialect::Postgres => {
-            if request.vector.is_some() && rows::has_pending(tx, account).await? {
-                lacks.push(Lack::EmbeddingsPending);
-            }
+            let is_pending = request.vector.is_some() && rows::has_pending(tx, account).await?;
             let (candidates, corrected) = candidates::postgres(tx, account, space, request).await?;
-            (fuse::fuse(candidates, request.parts()), corrected)
+            (fuse::fuse(candidates, request.parts()), corrected, is_pending)
         }
         Dialect::Sqlite => {
-            let question = |index: &index::Index| (index.search(request), index.pending() > 0);
+            let question = |index: &index::Index| (index.search(request), index.is_pending(request));
             let lack = match search.shared.indexes.ask(tx, account, space, question).await? {
-                Ready::Answer((answer, is_pending)) => {
-                    if is_pending && request.vector.is_some() {
-                        lacks.push(Lack::EmbeddingsPending);
-                    }
-                    return Ok(page(answer, lacks, request));
+                Ready::Answer(((hits, corrected), is_pending)) => Ok((hits, corrected, is_pending)),
+                Ready::Unloaded => Err(Lack::IndexLoading),
+                Ready::TooLarge => Err(Lack::IndexTooLarge),
+            };
+            match lack {
+                Ok(answer) => answer,
+                Err(lack) => {
+                    is_unloaded = lack == Lack::IndexLoading;
+                    // Words are found all the same.
+                    lacks.extend((request.mode != Mode::Lexical).then_some(lack));
+                    let candidates = match &request.terms {
+                        Some(terms) => candidates::lexical_sqlite(tx, account, terms, request).await?,
+                        None => Vec::new(),
+                    };
+                    (fuse::fuse(candidates, Parts::Lexical), Vec::new(), false)
                 }
-                Ready::Unloaded => Lack::IndexLoading,
-                Ready::TooLarge => Lack::IndexTooLarge,
-            };
-            lacks.push(lack);
-            let candidates = match &request.terms {
-                Some(terms) => candidates::lexical_sqlite(tx, account, terms, request).await?,
-                None => Vec::new(),
-            };
-            (fuse::fuse(candidates, Parts::Lexical), Vec::new())
+            }
         }
     };
-    Ok(page((hits, corrected), lacks, request))
-}
-
-fn page((hits, corrected): (Vec<Scored>, Vec<Correction>), lacks: Vec<Lack>, request: &Request) -> Found {
-    Found { hits: hits.into_iter().skip(request.skip).take(request.limit).collect(), corrected, lacks }
+    lacks.extend(is_pending.then_some(Lack::EmbeddingsPending));
+    let hits = hits.into_iter().skip(request.skip).take(request.limit).collect();
+    Ok(Found { hits, corrected, lacks, is_unloaded })
 }
 
 /// Loads the index of an account beside whatever else happens.
@@ -296,17 +314,10 @@ pub fn load_beside(app: &App, account: AccountId) {
 /// # Errors
 /// As [`Db::read`].
 pub async fn load(app: &App, account: AccountId) -> Result<()> {
-    let args = (app.search.clone(), account);
-    let load = app.db.read(args, |tx, (search, account)| {
-        async move {
-            match tx.dialect() {
-                Dialect::Sqlite => search.shared.indexes.load(tx, *account, search.shared.space).await,
-                Dialect::Postgres => Ok(()),
-            }
-        }
-        .boxed()
-    });
-    load.await
+    match app.db.dialect() {
+        Dialect::Sqlite => app.search.shared.indexes.load(&app.db, account, app.search.shared.space).await,
+        Dialect::Postgres => Ok(()),
+    }
 }
 
 /// How the account's memories are embedded.
@@ -332,8 +343,12 @@ pub async fn state(app: &App, caller: &Caller) -> Result<State> {
     let (embedded, memories) =
         app.db.read(args, |tx, (account, space)| rows::progress(tx, *account, *space).boxed()).await?;
     let failure = match app.search.embedder() {
-        Embedder::OpenAi(server) => server.state().last_error,
+        Embedder::OpenAi(server) => Some(server.state()).filter(|state| state.consecutive_failures > 0),
         Embedder::BuiltIn(_) | Embedder::MiniLm(_) => None,
     };
+    // Where the server is, is not for everyone who has an account.
+    let is_operator = caller.require(Scope::Admin).is_ok();
+    let failure = failure.and_then(|state| state.last_error);
+    let failure = failure.map(|why| if is_operator { why } else { "The embedder can't be asked.".to_owned() });
     Ok(State { space: app.search.embedder().space(), memories, embedded, failure })
 }

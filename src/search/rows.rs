@@ -75,7 +75,7 @@ pub(super) async fn documents_after(
 ) -> Result<Vec<Document>> {
     let sql = "select doc, bucket_id, content_type, source, created_at, text, \
                case when embedder = $2 then 1 end, case when embedder = $2 then embedding end \
-               from memory where doc > $3 and doc <= $4 and account_id = $1 order by doc limit $5";
+               from memory where doc > $3 and doc <= $4 and {unindexed account_id} = $1 order by doc limit $5";
     let values = [account.0.into(), space.into(), after.into(), account.doc_range().1.into(), limit.into()];
     tx.rows(sql, &values).await?.into_iter().map(document).collect()
 }
@@ -84,7 +84,7 @@ pub(super) async fn documents_after(
 pub(super) async fn documents(tx: &mut Tx, account: AccountId, space: i64, docs: &[i64]) -> Result<Vec<Document>> {
     let sql = "select doc, bucket_id, content_type, source, created_at, text, \
                case when embedder = $2 then 1 end, case when embedder = $2 then embedding end \
-               from memory where doc {in $3} and account_id = $1 order by doc";
+               from memory where doc {in $3} and {unindexed account_id} = $1 order by doc";
     tx.rows(sql, &[account.0.into(), space.into(), docs.into()]).await?.into_iter().map(document).collect()
 }
 
@@ -104,7 +104,8 @@ pub(crate) async fn note_changes(tx: &mut Tx, account: AccountId, ids: &[String]
 /// Forgets the list of changes up to the account's last one but `kept`.
 pub(super) async fn forget_changes(tx: &mut Tx, account: AccountId, kept: i64) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite {
-        let sql = "update account set changes_after = seq - $2 where id = $1 and seq - $2 > changes_after";
+        let sql = "update account set changes_after = coalesce((select max(c.seq) from memory_change c \
+                   where c.account_id = $1 and c.seq <= account.seq - $2), changes_after) where id = $1";
         tx.execute(sql, &[account.0.into(), kept.into()]).await?;
         let sql = "delete from memory_change where account_id = $1 \
                    and seq <= (select changes_after from account where id = $1)";
@@ -206,10 +207,11 @@ pub(super) async fn in_other_spaces(tx: &mut Tx, account: AccountId, space: i64,
     rows.into_iter().map(|mut row| row.text(0)).collect()
 }
 
-/// Removes the embeddings of these memories.
-pub(super) async fn clear_embeddings(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<()> {
-    let sql = "update memory set embedder = null, embedding = null where account_id = $1 and id {in $2}";
-    tx.execute(sql, &[account.0.into(), ids.into()]).await.map(drop)
+/// Of these memories, removes the embeddings that are of another space than this.
+pub(super) async fn clear_other_embeddings(tx: &mut Tx, account: AccountId, ids: &[String], space: i64) -> Result<()> {
+    let sql = "update memory set embedder = null, embedding = null \
+               where account_id = $1 and id {in $2} and embedder <> $3";
+    tx.execute(sql, &[account.0.into(), ids.into(), space.into()]).await.map(drop)
 }
 
 /// How many of the account's memories are embedded in this space, and how many there are.

@@ -3,7 +3,9 @@
 use super::{analyze, porter};
 
 /// How many different words of a query count; more only cost time.
-const MOST: usize = 64;
+pub const MOST_WORDS: usize = 64;
+/// How many are looked at to find those: characters of a run are words until its pairs are known.
+const LOOKED_AT: usize = 4 * MOST_WORDS;
 
 /// Words that a question is made of but that no answer is about. Removing them
 /// from the query (not from the index) was measured on the LoCoMo questions to
@@ -28,9 +30,21 @@ pub struct Word {
     pub stem: String,
 }
 
+impl Word {
+    /// The FTS5 query for this word. It has letters, digits, marks and pictographs
+    /// only, so nothing in it needs escaping.
+    #[must_use]
+    pub fn sqlite(&self) -> String {
+        format!("\"{}\"", self.raw)
+    }
+}
+
 /// The words to look for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Terms(Vec<Word>);
+pub struct Terms {
+    words: Vec<Word>,
+    is_cut: bool,
+}
 
 impl Terms {
     /// The query's words that carry meaning, each stem once, in order. Where it
@@ -43,7 +57,7 @@ impl Terms {
             let words: &mut Vec<Word> = if is_stop_word { &mut others } else { &mut meaningful };
             let mut stem = raw.to_owned();
             porter::stem(&mut stem);
-            if words.len() < MOST && words.iter().all(|word| word.stem != stem) {
+            if words.len() < LOOKED_AT && words.iter().all(|word| word.stem != stem) {
                 words.push(Word { raw: raw.to_owned(), stem });
             }
         });
@@ -54,29 +68,27 @@ impl Terms {
         words.retain(|Word { raw, .. }| {
             !is_single(raw) || analyze::is_whole_word(raw) || !pairs.iter().any(|pair| pair.contains(raw))
         });
-        (!words.is_empty()).then_some(Self(words))
+        let is_cut = words.len() > MOST_WORDS;
+        words.truncate(MOST_WORDS);
+        (!words.is_empty()).then_some(Self { words, is_cut })
     }
 
     /// The words, in order.
     #[must_use]
     pub fn words(&self) -> &[Word] {
-        &self.0
+        &self.words
     }
 
-    /// The FTS5 query for any of the words.
-    pub(super) fn any_sqlite(&self) -> String {
-        self.join(" OR ")
+    /// Whether the query has more words than count.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// The FTS5 query for all of the words.
     pub(super) fn all_sqlite(&self) -> String {
-        self.join(" AND ")
-    }
-
-    fn join(&self, separator: &str) -> String {
-        // Words have letters, digits and marks only, so nothing in them needs escaping.
-        let quoted: Vec<String> = self.0.iter().map(|word| format!("\"{}\"", word.raw)).collect();
-        quoted.join(separator)
+        let quoted: Vec<String> = self.words.iter().map(Word::sqlite).collect();
+        quoted.join(" AND ")
     }
 }
 
@@ -88,40 +100,40 @@ fn is_single(word: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn any(query: &str) -> Option<String> {
-        Terms::of(query).map(|terms| terms.any_sqlite())
+    fn all(query: &str) -> Option<String> {
+        Terms::of(query).map(|terms| terms.all_sqlite())
     }
 
     #[test]
     fn stop_words_go_unless_there_is_nothing_else() {
-        assert_eq!(any("What is the name of my cat?").as_deref(), Some(r#""name" OR "cat""#));
-        assert_eq!(any("who are you").as_deref(), Some(r#""who" OR "are" OR "you""#));
-        assert_eq!(any(" ?!\" "), None);
+        assert_eq!(all("What is the name of my cat?").as_deref(), Some(r#""name" AND "cat""#));
+        assert_eq!(all("who are you").as_deref(), Some(r#""who" AND "are" AND "you""#));
+        assert_eq!(all(" ?!\" "), None);
     }
 
     #[test]
     fn no_query_can_speak_the_index_language() {
-        assert_eq!(any(r#"x" OR NEAR(y) *"#).as_deref(), Some(r#""x" OR "near" OR "y""#));
+        assert_eq!(all(r#"x" OR NEAR(y) *"#).as_deref(), Some(r#""x" AND "near" AND "y""#));
         let terms = Terms::of("it's o'clock").expect("has words");
         assert_eq!(terms.all_sqlite(), r#""o" AND "clock""#);
     }
 
     #[test]
     fn words_with_one_stem_count_once() {
-        assert_eq!(any("dogs Dog DOG'S").as_deref(), Some(r#""dogs""#));
+        assert_eq!(all("dogs Dog DOG'S").as_deref(), Some(r#""dogs""#));
     }
 
     #[test]
     fn pairs_of_characters_stand_for_their_characters() {
-        assert_eq!(any("北京").as_deref(), Some(r#""北京""#));
-        assert_eq!(any("京").as_deref(), Some(r#""京""#));
-        assert_eq!(any("é 5").as_deref(), Some(r#""e" OR "5""#));
+        assert_eq!(all("北京").as_deref(), Some(r#""北京""#));
+        assert_eq!(all("京").as_deref(), Some(r#""京""#));
+        assert_eq!(all("é 5").as_deref(), Some(r#""e" AND "5""#));
     }
 
     #[test]
     fn a_gigantic_query_is_cut() {
         let query: Vec<String> = (0..100_000).map(|n| format!("w{n}x")).collect();
-        assert_eq!(Terms::of(&query.join(" ")).map(|terms| terms.words().len()), Some(MOST));
+        assert_eq!(Terms::of(&query.join(" ")).map(|terms| terms.words().len()), Some(MOST_WORDS));
     }
 
     #[test]

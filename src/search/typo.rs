@@ -28,6 +28,17 @@ fn allowed(length: usize) -> usize {
     }
 }
 
+/// How many edits a word may have; none for one that no other is taken for.
+fn edits_of(word: &str, letters: &[char]) -> usize {
+    if has_digit(letters) || !is_whole_word(word) { 0 } else { allowed(letters.len()) }
+}
+
+/// Whether another word could be taken for this one.
+#[must_use]
+pub fn may_be_mistyped(word: &str) -> bool {
+    edits_of(word, &word.chars().collect::<Vec<_>>()) > 0
+}
+
 /// The terms that are closest to a word, with a weight below 1. All are the same
 /// number of edits away. Those with the word's first character come first, then
 /// those that more documents have. `terms` are all that are known, each with the
@@ -35,8 +46,8 @@ fn allowed(length: usize) -> usize {
 /// numbers nor parts of runs without spaces are taken for others.
 pub fn closest<'a>(word: &str, terms: impl IntoIterator<Item = (&'a str, u32)>) -> Vec<(&'a str, f32)> {
     let letters: Vec<char> = word.chars().collect();
-    let mut most = allowed(letters.len());
-    if most == 0 || has_digit(&letters) || !is_whole_word(word) {
+    let mut most = edits_of(word, &letters);
+    if most == 0 {
         return Vec::new();
     }
     let signature = Signature::of(word);

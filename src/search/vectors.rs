@@ -158,16 +158,19 @@ impl Vectors {
         }
     }
 
-    /// The cosine of a slot's vector and the query, if the slot has a vector
-    /// and the query is not all zeros.
+    /// The cosines of the slots' vectors and the query, in their order; none for
+    /// a slot without a vector, and for all if the query is all zeros.
     ///
     /// # Panics
     /// If there is no such slot, or the query has another number of dimensions.
     #[must_use]
-    pub fn cosine(&self, slot: u32, query: &[i8]) -> Option<f32> {
-        assert!((slot as usize) < self.len, "there are {} slots", self.len);
-        let query = self.query(query)?;
-        self.chunks[slot as usize / CHUNK].cosine(slot as usize % CHUNK, &query)
+    pub fn cosines(&self, slots: &[u32], query: &[i8]) -> Vec<Option<f32>> {
+        let query = self.query(query);
+        let cosine = |slot: &u32| {
+            assert!((*slot as usize) < self.len, "there are {} slots", self.len);
+            self.chunks[*slot as usize / CHUNK].cosine(*slot as usize % CHUNK, query.as_ref()?)
+        };
+        slots.iter().map(cosine).collect()
     }
 
     /// The `k` nearest of the slots that are accepted, with their cosines: best
@@ -366,10 +369,10 @@ mod tests {
                 // Where two cosines differ by a rounding only, either may come first.
                 prop_assert_eq!(exact.len(), truth.len());
                 for ((slot, cosine), true_slot) in exact.iter().zip(truth) {
-                    let true_cosine = vectors.cosine(true_slot, &query).expect("has a vector");
+                    let true_cosine = vectors.cosines(&[true_slot], &query)[0].expect("has a vector");
                     prop_assert!((cosine - true_cosine).abs() < 1e-6, "{slot} in place of {true_slot}");
                     prop_assert!(accept(*slot));
-                    prop_assert_eq!(Some(*cosine), vectors.cosine(*slot, &query));
+                    prop_assert_eq!(vec![Some(*cosine)], vectors.cosines(&[*slot], &query));
                 }
                 let nearest = vectors.nearest(&query, 10, accept);
                 prop_assert_eq!(&nearest, &fresh.nearest(&query, 10, accept));
@@ -395,7 +398,7 @@ mod tests {
         let mut vectors = filled([vec![0, 0], vec![3, 4]], 2);
         assert_eq!(vectors.nearest(&[3, 4], 9, |_| true), [(1, 1.0)]);
         assert_eq!(vectors.nearest(&[0, 0], 9, |_| true), []);
-        assert_eq!((vectors.cosine(0, &[3, 4]), vectors.cosine(1, &[0, 0])), (None, None));
+        assert_eq!((vectors.cosines(&[0], &[3, 4]), vectors.cosines(&[1, 1], &[0, 0])), (vec![None], vec![None, None]));
         vectors.set(1, None);
         assert_eq!(vectors.nearest(&[3, 4], 9, |_| true), []);
     }

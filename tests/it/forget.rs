@@ -7,6 +7,7 @@ mod rounds;
 
 use std::collections::BTreeSet;
 
+use commonplace::embed::StaticModel;
 use commonplace::memory::trash;
 use serde_json::{Value, json};
 
@@ -249,4 +250,33 @@ async fn a_purge_removes_every_row_from_postgres_and_claims_no_bytes() {
         assert!(receipt["erasedAt"].is_string());
     }
     assert_eq!(bob.texts().await, ["Bob met no one in town"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_purge_leaves_no_embedding_in_any_file() {
+    let mut server = Server::start(Engine::Sqlite).await;
+    let place = server.place.take().expect("its own");
+    let ann = server.user("ann").await;
+    let others: Vec<String> = (0..300).map(|n| format!("We met number {n} in town, again and again")).collect();
+    ann.remember_all(&others).await;
+    let embedding = |text: &str| StaticModel::built_in().embed(text).expect("it has words").to_bytes();
+    // Numbers that stand together nowhere else, also where a page was cut.
+    let holders = |text: &str| {
+        let embedding = embedding(text);
+        let parts: Vec<&[u8]> = embedding.chunks(32).collect();
+        let has = |bytes: &[u8]| parts.iter().any(|part| bytes.windows(32).any(|window| window == *part));
+        place.files().into_iter().filter(|(_, bytes)| has(bytes)).map(|(path, _)| path).collect::<Vec<_>>()
+    };
+    let (first, second) = ("The parrot of uncle Theodor speaks Greek", "His tortoise is older than he is");
+    let id = ann.remember(first).await;
+    assert!(!holders(first).is_empty(), "the search of the files finds nothing where there is something");
+    ann.post("/api/v2/memory/update", json!({"memoryId": id, "text": second})).await.ok();
+    trash(&ann, &id).await;
+    assert!(!holders(second).is_empty(), "the trash keeps it, to be restored");
+    let purged = ann.delete("/api/trash").await;
+    assert_eq!((purged.ok(), purged.header("deletion-erasure")), (json!({"purged": 1, "failed": 0}), None));
+    for text in [first, second] {
+        assert_eq!(holders(text), [""; 0].map(std::path::PathBuf::from), "{text}");
+    }
+    server.stop().await;
 }

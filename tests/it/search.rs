@@ -20,6 +20,9 @@ on_both_engines!(
     without_memory_for_an_index_words_still_find,
     the_command_line_finds_what_the_server_finds,
     another_model_embeds_everything_again,
+    what_was_in_the_trash_while_the_model_changed_is_embedded_when_restored,
+    what_other_accounts_store_changes_no_score,
+    a_deletion_takes_no_query_that_would_be_cut,
     the_state_says_how_far_the_embeddings_are,
 );
 
@@ -358,6 +361,52 @@ async fn another_model_embeds_everything_again(engine: Engine) {
     assert_eq!(backlog::embed_pending(&server.app).await.expect("embedded").embedded, 7);
     assert_eq!(texts(&there, "physician", "").await[0], FACTS[0]);
     assert_eq!(backlog::embed_pending(&server.app).await.expect("embedded").embedded, 0, "once is enough");
+}
+
+async fn what_was_in_the_trash_while_the_model_changed_is_embedded_when_restored(engine: Engine) {
+    let place = Place::new(engine).await;
+    let away = [("embedder", "openai"), ("embedder_url", "http://127.0.0.1:9/v1"), ("embedder_model", "away")];
+    let mut before = Server::start_at(&place, &[]).await;
+    let ann = before.user("ann").await;
+    let id = ann.remember(FACTS[0]).await;
+    let deleted = ann.post("/api/memories/bulk-delete", json!({"memoryIds": [id]})).await.ok();
+    assert_eq!(deleted["deleted"], json!(1));
+    before.stop().await;
+    let server = Server::start_at(&place, &away).await;
+    let there = server.with_token(&ann.token);
+    there.post("/api/memories/restore", json!({"memoryIds": [id]})).await.ok();
+    let state = there.get("/api/search/state").await.ok();
+    assert_eq!((&state["embedded"], &state["memories"]), (&json!(0), &json!(1)));
+    let pending = backlog::embed_pending(&server.app).await.expect("the storage works");
+    assert!(pending.unavailable.is_some(), "it is to be embedded again");
+}
+
+/// Scores tell nothing of what others store.
+async fn what_other_accounts_store_changes_no_score(engine: Engine) {
+    for memory in ["0", "64"] {
+        let server = Server::start_with(engine, &[("search_memory_mb", memory)]).await;
+        let ann = with_facts(&server).await;
+        let question = "/api/memory?query=doctor+hospital+lisbon&explain=true";
+        let before = ann.get(question).await.ok();
+        let bob = server.user("bob").await;
+        let texts: Vec<String> = (0..200).map(|n| format!("The doctor in Lisbon has number {n}")).collect();
+        bob.remember_all(&texts).await;
+        assert_eq!(ann.get(question).await.ok(), before, "search_memory_mb = {memory}");
+    }
+}
+
+async fn a_deletion_takes_no_query_that_would_be_cut(engine: Engine) {
+    let server = Server::start(engine).await;
+    let ann = server.user("ann").await;
+    let words: Vec<String> = (0..70).map(|n| format!("word{n}x")).collect();
+    let (all, fewer) = (words.join(" "), words[..66].join(" "));
+    ann.remember(&fewer).await;
+    // A search may leave words out; a deletion by them would delete what has only some of them.
+    assert_eq!(texts(&ann, &all, "&mode=lexical").await, [fewer.as_str()]);
+    let error = ann.post("/api/memories/delete-by-filter", json!({"query": all, "dryRun": true})).await.error(400);
+    assert!(error.contains("64"), "{error}");
+    let most = json!({"query": words[..64].join(" "), "dryRun": true});
+    assert_eq!(ann.post("/api/memories/delete-by-filter", most).await.ok()["matched"], json!(1));
 }
 
 async fn the_state_says_how_far_the_embeddings_are(engine: Engine) {
