@@ -257,7 +257,7 @@ fn wait_for_index(server: &Server) -> Result<()> {
     let by_meaning = request(&server.token, "GET", "/api/memory?mode=dense&query=support", "");
     let begun = Instant::now();
     while client.send(&by_meaning)? == b"[]" {
-        if begun.elapsed() > Duration::from_secs(60) {
+        if begun.elapsed() > Duration::from_mins(1) {
             return Err("the index was not loaded within a minute".into());
         }
         std::thread::sleep(Duration::from_millis(20));

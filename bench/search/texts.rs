@@ -1,5 +1,7 @@
 //! What is stored and asked for.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::Result;
@@ -10,6 +12,7 @@ pub struct Texts {
     facts: Vec<String>,
     pub questions: Vec<String>,
     corpus: Corpus,
+    made: HashSet<String>,
 }
 
 impl Texts {
@@ -36,21 +39,27 @@ impl Texts {
                     (0..500).map(|_| format!("what is the {} of", corpus.query().replace('+', " the "))).collect();
             }
         }
-        Ok(Self { facts, questions, corpus })
+        Ok(Self { facts, questions, corpus, made: HashSet::new() })
     }
 
-    /// So many different texts, each of the beginning of one fact and the end of
-    /// another, so that words are as frequent as in the facts.
+    /// So many texts, different from each other and from all before, each of the
+    /// beginning of one fact and the end of another, so that words are as frequent
+    /// as in the facts.
     pub fn many(&mut self, count: usize) -> Vec<String> {
-        let text = |number: usize| {
-            let mut half = |first: bool| {
-                let words: Vec<&str> = self.facts[self.corpus.below(self.facts.len())].split(' ').collect();
-                let middle = words.len() / 2;
-                if first { words[..middle].join(" ") } else { words[middle..].join(" ") }
-            };
-            format!("{} {} {number}", half(true), half(false))
-        };
-        (0..count).map(text).collect()
+        let mut texts = Vec::with_capacity(count);
+        while texts.len() < count {
+            let text = format!("{} {}", self.half(true), self.half(false));
+            if self.made.insert(text.clone()) {
+                texts.push(text);
+            }
+        }
+        texts
+    }
+
+    fn half(&mut self, is_first: bool) -> String {
+        let words: Vec<&str> = self.facts[self.corpus.below(self.facts.len())].split(' ').collect();
+        let (first, second) = words.split_at(words.len() / 2);
+        if is_first { first.join(" ") } else { second.join(" ") }
     }
 }
 

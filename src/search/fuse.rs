@@ -20,9 +20,11 @@ const DENSE_WEIGHT: f32 = 0.6;
 /// question that an account can't answer the best has a median of 0.33, for one
 /// that it can, of 0.59.
 const SURE: f32 = 0.4;
-/// A memory without any word of the query is a hit from this cosine on. It leaves
-/// a fifth of the memories, and costs no recall that could be measured.
-const ALONE: f32 = 0.25;
+/// A memory without any word of the query is a hit from this cosine on. Without a
+/// floor every query would find something; this one leaves a quarter of an
+/// account's memories, and costs at most 0.2 points of R@10. Of memories that
+/// share no word with a question, 95 of 100 have less.
+const ALONE: f32 = 0.2;
 
 /// A document with both of its scores.
 #[derive(Debug, Clone, Copy, PartialEq)]

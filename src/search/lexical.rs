@@ -395,7 +395,8 @@ impl Lexical {
                 }
             }
         };
-        terms.iter().map(score).sum()
+        // Not `sum`, which is -0 for no terms.
+        terms.iter().map(score).fold(0.0, std::ops::Add::add)
     }
 
     /// How much memory it takes, in bytes, without what the allocator adds.

@@ -98,6 +98,8 @@ async fn an_answer_can_be_explained(engine: Engine) {
     assert!((0.2..=1.0).contains(&number(&explain["cosine"])), "{explain}");
     assert!((number(&best["score"]) - 1.0).abs() < 1e-6, "the best of both kinds scores 1");
     assert_eq!(explain["corrected"], json!([]));
+    let by_meaning = ann.get("/api/memory?query=physician&explain=true").await;
+    assert!(by_meaning.text.contains(r#""bm25":0.0,"lexical":0.0,"#), "{by_meaning:?}");
     // Without a query there is nothing to explain, and without the parameter it is not.
     assert!(ann.get("/api/memory?explain=true").await.ok()[0].get("explain").is_none());
     assert!(ann.get("/api/memory?includeIds=true&query=doctor").await.ok()[0].get("explain").is_none());
