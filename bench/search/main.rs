@@ -23,7 +23,7 @@ mod texts;
 
 use std::io::Write as _;
 use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use client::{Client, request, send_all};
 use commonplace::embed::StaticModel;
@@ -247,22 +247,8 @@ fn query(bench: &mut Bench) -> Result<()> {
 /// Times of queries by one client and by eight.
 fn latencies(bench: &Bench, server: &Server) -> Result<Vec<(usize, client::Times)>> {
     let requests = bench.queries(&server.token);
-    wait_for_index(server)?;
+    server.wait_for_index()?;
     [1, 8].into_iter().map(|clients| Ok((clients, send_all(server.address, clients, &requests)?))).collect()
-}
-
-/// Waits until the index is loaded; until then nothing is found by meaning alone.
-fn wait_for_index(server: &Server) -> Result<()> {
-    let mut client = Client::connect(server.address)?;
-    let by_meaning = request(&server.token, "GET", "/api/memory?mode=dense&query=support", "");
-    let begun = Instant::now();
-    while client.send(&by_meaning)? == b"[]" {
-        if begun.elapsed() > Duration::from_mins(1) {
-            return Err("the index was not loaded within a minute".into());
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
 }
 
 /// The median time of FTS5 for the best hundred, without stop-words, in milliseconds.
@@ -305,7 +291,7 @@ fn start(bench: &Bench, place: &Place, token: &str) -> Result<()> {
         }
         .print();
     }
-    wait_for_index(&server)?;
+    server.wait_for_index()?;
     send_all(server.address, 8, &bench.queries(token))?;
     let resident = server.resident_mb()?;
     Line {

@@ -38,19 +38,21 @@ impl Connection {
         raw.busy_timeout(BUSY).map_err(storage)?;
         raw.set_prepared_statement_cache_capacity(128);
         rusqlite::vtab::array::load_module(&raw).map_err(storage)?;
+        // A bulk delete and an erasure touch most pages, and do so again and again where they don't fit.
         let cache_kib = match role {
-            Role::Writer => 16 * 1024,
+            Role::Writer => 48 * 1024,
             Role::Reader => 4 * 1024,
         };
         // FULL: a write that was answered survives a loss of power.
         // secure_delete: deleted rows are overwritten, not only forgotten.
+        // wal_autocheckpoint: the writer does it, after it has answered.
         use_log(&raw)?;
         raw.execute_batch(&format!(
             "pragma synchronous = full;
              pragma secure_delete = on;
              pragma foreign_keys = on;
              pragma temp_store = memory;
-             pragma wal_autocheckpoint = 2000;
+             pragma wal_autocheckpoint = 0;
              pragma cache_size = -{cache_kib};"
         ))
         .map_err(storage)?;
@@ -79,6 +81,24 @@ impl Connection {
     /// Runs several statements without parameters or results.
     pub(super) fn batch(&self, sql: &str) -> Result<()> {
         self.raw.execute_batch(sql).map_err(storage)
+    }
+
+    /// Reads a page of the file, in place: an erasure reads all of them.
+    pub(super) fn page<T>(&mut self, number: i64, read: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+        let mut statement = self.prepare("select data from sqlite_dbpage where pgno = $1")?;
+        bind(&mut statement, &[number.into()])?;
+        let mut rows = statement.raw_query();
+        match rows.next().map_err(storage)?.map(|row| row.get_ref(0)) {
+            Some(Ok(ValueRef::Blob(data))) => read(data),
+            Some(Err(error)) => Err(storage(error)),
+            _ => Err(Error::internal(format!("page {number} of a b-tree is missing"))),
+        }
+    }
+
+    /// How many pages the write-ahead log has.
+    pub(super) fn log_pages(&mut self) -> Result<i64> {
+        let row = self.rows("pragma wal_checkpoint(noop)", &[])?.pop();
+        row.ok_or_else(|| Error::internal("the write-ahead log has no state"))?.int(1)
     }
 
     pub(super) fn set_busy_timeout(&self, wait: Option<Duration>) -> Result<()> {

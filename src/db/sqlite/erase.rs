@@ -40,6 +40,8 @@ pub(super) fn erase(connection: &mut Connection) -> Result<Erasure> {
     let checkpoint = connection.rows("pragma wal_checkpoint(truncate)", &[]);
     connection.set_busy_timeout(None)?;
     let blocked = checkpoint?.first().is_none_or(|row| row.0.first() != Some(&Cell::Int(0)));
+    // It has read every page; the cache is not to stay so large.
+    connection.batch("pragma shrink_memory")?;
     crate::failpoint::reach("erase:done");
     Ok(if blocked { Erasure::Blocked } else { Erasure::Bytes })
 }
@@ -115,14 +117,18 @@ fn clear_gaps(connection: &mut Connection) -> Result<()> {
         todo.push(row.int(0)?);
     }
     while let Some(number) = todo.pop() {
-        let row = connection.rows("select data from sqlite_dbpage where pgno = $1", &[number.into()])?.pop();
-        let mut row = row.ok_or_else(|| Error::internal(format!("page {number} of a b-tree is missing")))?;
-        let mut data = row.bytes(0)?;
-        let page = Page::read(&data, number)?;
-        todo.extend(page.children(&data)?);
-        let gap = data.get_mut(page.gap()).ok_or_else(|| damaged(number))?;
-        if gap.iter().any(|byte| *byte != 0) {
-            gap.fill(0);
+        let cleared = connection.page(number, |data| {
+            let page = Page::read(data, number)?;
+            todo.extend(page.children(data)?);
+            let gap = data.get(page.gap()).ok_or_else(|| damaged(number))?;
+            if gap.iter().all(|byte| *byte == 0) {
+                return Ok(None);
+            }
+            let mut data = data.to_owned();
+            data[page.gap()].fill(0);
+            Ok(Some(data))
+        });
+        if let Some(data) = cleared? {
             connection
                 .execute("update sqlite_dbpage set data = $2 where pgno = $1", &[number.into(), Value::Bytes(&data)])?;
         }

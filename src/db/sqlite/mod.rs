@@ -31,6 +31,12 @@ const GROUP: usize = 256;
 /// shared by more. Most clients that were answered together come back together.
 const GATHER: Duration = Duration::from_micros(300);
 
+/// From how many pages on the write-ahead log is copied into the file, when there
+/// is nothing else to do.
+const LONG_LOG: i64 = 2_000;
+/// From how many on it is copied whatever waits.
+const TOO_LONG_LOG: i64 = 8 * LONG_LOG;
+
 /// Settings of a file.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SqliteOptions {
@@ -236,8 +242,32 @@ fn write_loop(mut tx: Tx, queue: &Receiver<Write>) {
                 Write::Job(job) => next = write_group(&mut tx, job, queue, &mut expected),
                 Write::Erase(reply) => next = erase_group(&mut tx, reply, queue),
             }
+            if next.is_none() {
+                next = shorten_log(&mut tx, queue);
+            }
         }
     }
+}
+
+/// Copies a long write-ahead log into the file. `SQLite` would do so as a part of
+/// the commit that made it long, and the caller would wait for it. What comes in
+/// the meantime goes first, such as the erasing after a purge, which copies the
+/// log itself; it is returned.
+fn shorten_log(tx: &mut Tx, queue: &Receiver<Write>) -> Option<Write> {
+    match inner(tx).and_then(Connection::log_pages) {
+        Ok(pages) if pages < LONG_LOG => return None,
+        Ok(pages) if pages < TOO_LONG_LOG => {
+            if let Ok(write) = queue.recv_timeout(GATHER) {
+                return Some(write);
+            }
+        }
+        _ => {}
+    }
+    // Where a reader is in the way, the rest is copied another time.
+    if let Err(error) = inner(tx).and_then(|connection| connection.rows("pragma wal_checkpoint(passive)", &[])) {
+        tracing::error!(error = ?error, "the write-ahead log was not copied into the file");
+    }
+    None
 }
 
 /// Runs the first job and all that queued up behind it in one transaction, then
