@@ -43,8 +43,11 @@ pub(super) async fn run(config: Config) -> Result<ExitCode> {
     let embedding = tokio::spawn(search::backlog::keep_embedding(app.clone()));
     http::serve(listener, router, &app.config, told_to_stop()?).await;
     tracing::info!("stopping");
-    housekeeping.abort();
-    embedding.abort();
+    for task in [housekeeping, embedding] {
+        task.abort();
+        // It is cancelled; the storage closes only when it is.
+        let _cancelled = task.await;
+    }
     app.db.close().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,8 +2,8 @@
 //!
 //! On `SQLite` it is the FTS5 table `memory_fts`, kept by [`index_new`], [`index`]
 //! and [`unindex`] in the transaction that changes the rows. It is the durable
-//! form of what [`super::index`] keeps in memory, gives the same order, and
-//! answers where that is not loaded. On `PostgreSQL` they are the columns
+//! form of what [`super::index`] keeps in memory, and answers where that is not
+//! loaded. On `PostgreSQL` they are the columns
 //! `memory.tsv` and `memory.embedding`, which need no keeping.
 
 use std::collections::{HashMap, HashSet};

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use futures_util::FutureExt;
 
 use super::index::{Changes, Index};
-use super::rows;
+use super::{Lack, rows};
 use crate::db::{Db, Tx};
 use crate::error::Result;
 use crate::id::AccountId;
@@ -66,16 +66,6 @@ impl Drop for Loading<'_> {
     }
 }
 
-/// What a search can work with.
-pub(super) enum Ready<T> {
-    /// The index answered.
-    Answer(T),
-    /// It has to be loaded first, by [`Indexes::load`].
-    Unloaded,
-    /// There is none to be had, because it would not fit.
-    TooLarge,
-}
-
 impl Indexes {
     pub(super) fn new(budget: usize) -> Self {
         Self { budget, uses: AtomicU64::new(0), accounts: Mutex::default(), loading: tokio::sync::Mutex::default() }
@@ -97,15 +87,16 @@ impl Indexes {
         self.budget > 0 && usize::try_from(memories).unwrap_or(usize::MAX).saturating_mul(LEAST) <= self.budget
     }
 
-    /// Asks the account's index, brought up to the state that `tx` sees.
+    /// Asks the account's index, brought up to the state that `tx` sees. Where there
+    /// is none, why: it has to be loaded first, by [`Indexes::load`], or would be too large.
     pub(super) async fn ask<T>(
         &self,
         tx: &mut Tx,
         account: AccountId,
         space: i64,
         question: impl FnOnce(&Index) -> T + Send,
-    ) -> Result<Ready<T>> {
-        let Some(position) = rows::position(tx, account).await? else { return Ok(Ready::TooLarge) };
+    ) -> Result<Result<T, Lack>> {
+        let Some(position) = rows::position(tx, account).await? else { return Ok(Err(Lack::IndexTooLarge)) };
         let kept = self.kept(account);
         // One that is far behind is as much work as one that is not there.
         let near = |seq: &i64| *seq >= position.listed_after && position.seq - *seq <= READ_AT_ONCE;
@@ -115,10 +106,10 @@ impl Indexes {
             None => {
                 let count = rows::count(tx, account).await?;
                 if !self.may_fit(count) || count >= kept.too_many.load(Ordering::Relaxed) {
-                    return Ok(Ready::TooLarge);
+                    return Ok(Err(Lack::IndexTooLarge));
                 }
                 if count > READ_AT_ONCE {
-                    return Ok(Ready::Unloaded);
+                    return Ok(Err(Lack::IndexLoading));
                 }
                 let mut index = Index::default();
                 let mut after = account.doc(0);
@@ -132,9 +123,9 @@ impl Indexes {
         };
         if has_grown && !self.make_room(account, &kept) {
             kept.drop_index(rows::count(tx, account).await?);
-            return Ok(Ready::TooLarge);
+            return Ok(Err(Lack::IndexTooLarge));
         }
-        Ok(kept.read(question).map_or(Ready::Unloaded, Ready::Answer))
+        Ok(kept.read(question).ok_or(Lack::IndexLoading))
     }
 
     /// Loads the account's index, unless that is under way or it would not fit. It

@@ -255,8 +255,9 @@ impl Lexical {
         }
     }
 
-    /// Adds a free slot.
-    pub fn push_empty(&mut self) {
+    /// Adds a free slot, as a removed document leaves it.
+    #[cfg(test)]
+    fn push_empty(&mut self) {
         self.documents.push(Box::default());
         self.lengths.push(FREE);
     }

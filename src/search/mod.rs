@@ -32,7 +32,7 @@ use crate::db::{Db, Dialect, Tx};
 use crate::embed::{Embedder, Vector};
 use crate::error::Result;
 use crate::id::{AccountId, BucketId};
-use follow::{Indexes, Ready};
+use follow::Indexes;
 use fuse::{Parts, Scored};
 
 pub use candidates::{index, index_new, matching_all, unindex, unindex_account, words};
@@ -273,13 +273,8 @@ pub async fn find(tx: &mut Tx, search: &Search, account: AccountId, request: &Re
         }
         Dialect::Sqlite => {
             let question = |index: &index::Index| (index.search(request), index.is_pending(request));
-            let lack = match search.shared.indexes.ask(tx, account, space, question).await? {
-                Ready::Answer(((hits, corrected), is_pending)) => Ok((hits, corrected, is_pending)),
-                Ready::Unloaded => Err(Lack::IndexLoading),
-                Ready::TooLarge => Err(Lack::IndexTooLarge),
-            };
-            match lack {
-                Ok(answer) => answer,
+            match search.shared.indexes.ask(tx, account, space, question).await? {
+                Ok(((hits, corrected), is_pending)) => (hits, corrected, is_pending),
                 Err(lack) => {
                     is_unloaded = lack == Lack::IndexLoading;
                     // Words are found all the same.

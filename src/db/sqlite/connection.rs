@@ -40,7 +40,7 @@ impl Connection {
         rusqlite::vtab::array::load_module(&raw).map_err(storage)?;
         // A bulk delete and an erasure touch most pages, and do so again and again where they don't fit.
         let cache_kib = match role {
-            Role::Writer => 48 * 1024,
+            Role::Writer => 32 * 1024,
             Role::Reader => 4 * 1024,
         };
         // FULL: a write that was answered survives a loss of power.
