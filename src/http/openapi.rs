@@ -2,10 +2,10 @@
 //! finished with what only the running server knows: its URL and its limits.
 
 use serde_json::{Value, json};
-use utoipa::OpenApi;
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OneOfBuilder, RefOr, Schema};
+use utoipa::{OpenApi, PartialSchema, ToSchema};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
     ),
     // Those that only parameters use, which are not collected from there.
     components(schemas(
-        super::buckets::ContentsParam, super::search::ContentType, super::search::SearchMode, super::transfer::FormatParam,
+        super::buckets::ContentsParam, super::search::ContentType, super::search::SearchMode, TimeParam, super::transfer::FormatParam,
     )),
 )]
 struct Base;
@@ -57,6 +57,23 @@ pub(super) fn time_schema() -> RefOr<Schema> {
     let forms = OneOfBuilder::new().item(text(KnownFormat::DateTime)).item(text(KnownFormat::Date)).item(null);
     forms.description(Some("A time as 2026-07-26T10:00:00Z, or a date for its first moment in UTC")).into()
 }
+
+/// A time in a query string, where an empty one counts as not given.
+pub struct TimeParam;
+
+impl PartialSchema for TimeParam {
+    fn schema() -> RefOr<Schema> {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let format = |format| text().format(Some(SchemaFormat::KnownFormat(format)));
+        let forms = OneOfBuilder::new()
+            .item(format(KnownFormat::DateTime))
+            .item(format(KnownFormat::Date))
+            .item(text().max_length(Some(0)));
+        forms.description(Some("A time as 2026-07-26T10:00:00Z, or a date for its first moment in UTC")).into()
+    }
+}
+
+impl ToSchema for TimeParam {}
 
 /// The errors that any authenticated operation can answer with.
 const ERRORS: &[(&str, &str)] = &[
