@@ -87,17 +87,21 @@ impl Memory for Ours {
     }
 }
 
-/// Any other server, by a file that says how it is spoken to.
+/// Any other server.
+pub struct Peer {
+    spoken: Spoken,
+    http: reqwest::Client,
+}
+
+/// A file that says how a server is spoken to.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Peer {
+struct Spoken {
     url: String,
     #[serde(default)]
     headers: HashMap<String, String>,
     store: Store,
     search: Search,
-    #[serde(skip)]
-    http: reqwest::Client,
 }
 
 /// How a text is stored. In `body` the words `{text}` and `{space}` stand for
@@ -124,13 +128,12 @@ struct Search {
 impl Peer {
     /// Reads the file.
     pub fn read(path: &str) -> Result<Self> {
-        let mut peer: Self = toml::from_str(&std::fs::read_to_string(path)?)?;
+        let spoken: Spoken = toml::from_str(&std::fs::read_to_string(path)?)?;
         let mut headers = HeaderMap::new();
-        for (name, value) in &peer.headers {
+        for (name, value) in &spoken.headers {
             headers.insert(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
         }
-        peer.http = client().default_headers(headers).build()?;
-        Ok(peer)
+        Ok(Self { spoken, http: client().default_headers(headers).build()? })
     }
 }
 
@@ -147,8 +150,8 @@ impl Memory for Peer {
     async fn store(&mut self, space: &str, texts: &[String]) -> Result<()> {
         let as_json = |text: &str| Value::from(text).to_string();
         for text in texts {
-            let body = filled(&self.store.body, &[("space", space), ("text", text)], as_json);
-            let request = self.http.post(format!("{}{}", self.url, self.store.path));
+            let body = filled(&self.spoken.store.body, &[("space", space), ("text", text)], as_json);
+            let request = self.http.post(format!("{}{}", self.spoken.url, self.spoken.store.path));
             request.header("content-type", "application/json").body(body).send().await?.error_for_status()?;
         }
         Ok(())
@@ -157,8 +160,8 @@ impl Memory for Peer {
     async fn search(&mut self, space: &str, _: &str, question: &str, count: usize) -> Result<Vec<String>> {
         let count = count.to_string();
         let values = [("space", space), ("count", count.as_str()), ("query", question)];
-        let url = format!("{}{}", self.url, filled(&self.search.path, &values, encoded));
-        let request = match &self.search.body {
+        let url = format!("{}{}", self.spoken.url, filled(&self.spoken.search.path, &values, encoded));
+        let request = match &self.spoken.search.body {
             None => self.http.get(url),
             Some(body) => {
                 let body = body.replace("{count}", &count);
@@ -167,8 +170,9 @@ impl Memory for Peer {
             }
         };
         let answer: Value = request.send().await?.error_for_status()?.json().await?;
-        let items = answer.pointer(&self.search.results).and_then(Value::as_array).ok_or("no list of results")?;
-        let text = |item: &Value| item.pointer(&self.search.text)?.as_str().map(str::to_owned);
+        let items =
+            answer.pointer(&self.spoken.search.results).and_then(Value::as_array).ok_or("no list of results")?;
+        let text = |item: &Value| item.pointer(&self.spoken.search.text)?.as_str().map(str::to_owned);
         items.iter().map(|item| text(item).ok_or_else(|| "a result without its text".into())).collect()
     }
 }
