@@ -5,8 +5,9 @@
 
 use sha2::{Digest, Sha256};
 
-/// What remains of a text for the comparison. A text that is only a date stays.
-pub(super) fn essence(text: &str) -> &str {
+/// What remains of a text for the comparison, and for its embedding, of which a
+/// date would be a part that says nothing. A text that is only a date stays.
+pub(crate) fn essence(text: &str) -> &str {
     let text = text.trim();
     let Some((date, rest)) = text.split_at_checked(10) else { return text };
     if !is_date(date) || !rest.starts_with(char::is_whitespace) {

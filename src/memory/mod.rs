@@ -15,6 +15,8 @@ pub mod trash;
 
 use std::collections::HashSet;
 
+pub(crate) use fingerprint::essence;
+
 use crate::clock::Micros;
 use crate::error::{Error, Result};
 use crate::id::{self, BucketId};

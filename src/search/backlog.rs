@@ -15,6 +15,7 @@ use crate::db::{Db, Dialect, Tx};
 use crate::embed::{Embedder, Failure, Vector};
 use crate::error::Result;
 use crate::id::AccountId;
+use crate::memory::essence;
 
 /// How many memories are embedded, cleared or analyzed in one transaction.
 const BATCH: i64 = 256;
@@ -105,7 +106,7 @@ pub async fn embed_pending(app: &App) -> Result<Pending> {
 /// has no embedding then. A sentence where the embedder can't be asked.
 fn embed_batch<'a>(embedder: &'a Embedder, batch: &'a [ToEmbed]) -> BoxFuture<'a, Result<Vec<Option<Vector>>, String>> {
     async move {
-        match embedder.documents(batch.iter().map(|memory| memory.text.clone()).collect()).await {
+        match embedder.documents(batch.iter().map(|memory| essence(&memory.text).to_owned()).collect()).await {
             Ok(vectors) => Ok(vectors),
             Err(Failure::Unavailable(why) | Failure::Misconfigured(why)) => Err(why),
             Err(Failure::Rejected(why)) if batch.len() < 2 => {

@@ -32,6 +32,7 @@ use crate::db::{Db, Dialect, Tx};
 use crate::embed::{Embedder, Vector};
 use crate::error::Result;
 use crate::id::{AccountId, BucketId};
+use crate::memory::essence;
 use follow::Indexes;
 use fuse::{Parts, Scored};
 
@@ -93,7 +94,9 @@ impl Search {
     #[must_use]
     pub fn embed(&self, text: &str) -> Embedding {
         match &self.shared.embedder {
-            Embedder::BuiltIn(model) => Embedding { space: Some(self.shared.space), vector: model.embed(text) },
+            Embedder::BuiltIn(model) => {
+                Embedding { space: Some(self.shared.space), vector: model.embed(essence(text)) }
+            }
             _ => Embedding::default(),
         }
     }

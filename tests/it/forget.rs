@@ -199,7 +199,8 @@ async fn a_user_is_not_called_removed_while_a_reader_holds_the_log_open() {
     assert_eq!(run(&place, &["user", "remove", "ann", "--yes"]).0, 0);
     drop(reader);
     server.stop().await;
-    assert_eq!(run(&place, &["doctor"]).0, 0);
+    let (code, found, error) = run(&place, &["doctor"]);
+    assert_eq!(code, 0, "{found}{error}");
 }
 
 /// Every row of every table as text, bytes in hexadecimal.

@@ -8,6 +8,7 @@ use crate::harness::{Engine, Place, Server, User, on_both_engines, run};
 
 on_both_engines!(
     a_memory_is_found_by_what_it_means,
+    a_date_before_a_memory_takes_nothing_from_its_meaning,
     each_mode_finds_by_its_own_kind,
     an_answer_can_be_explained,
     a_word_mistyped_finds_what_was_meant,
@@ -70,6 +71,19 @@ async fn a_memory_is_found_by_what_it_means(engine: Engine) {
     ] {
         assert_eq!(texts(&ann, question, "").await.first().map(String::as_str), Some(fact), "{question}");
         assert_eq!(texts(&ann, question, "&mode=lexical").await, [""; 0], "{question} shares a word");
+    }
+}
+
+async fn a_date_before_a_memory_takes_nothing_from_its_meaning(engine: Engine) {
+    let server = Server::start(engine).await;
+    let ann = server.user("ann").await;
+    for (number, date) in ["", "2026-11-24 ", "2026-11-24 - ", "2026-11-24\n\n"].into_iter().enumerate() {
+        let bucket = ann.bucket(&format!("Form {number}")).await;
+        let text = format!("{date}Ann takes her coffee black");
+        ann.post("/api/memory", json!({"text": text, "bucketId": bucket})).await.ok();
+        let found = ann.get(&format!("/api/memory?query=hot+drink&explain=true&bucketId={bucket}")).await.ok();
+        let cosine = found[0]["explain"]["cosine"].as_f64();
+        assert!(cosine.is_some_and(|cosine| (cosine - 0.237).abs() < 0.02), "{text:?}: {found}");
     }
 }
 
