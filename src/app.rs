@@ -1,9 +1,9 @@
 //! What every operation is given: the storage, the clock, the limits.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use crate::clock::{Clock, Micros};
+use crate::auth::Recent;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
 use crate::embed::Embedder;
@@ -22,19 +22,19 @@ pub struct App {
     pub search: Search,
     /// The settings.
     pub config: Arc<Config>,
-    /// When this process last recorded a token's use, by its look-up part.
-    pub(crate) token_uses: Arc<Mutex<HashMap<String, Micros>>>,
+    /// What this process keeps in memory about callers.
+    pub(crate) recent: Arc<Recent>,
 }
 
 impl App {
     /// Opens the storage that the settings name.
     ///
     /// # Errors
-    /// As [`Embedder::open`] and [`Db::open`].
+    /// As [`Embedder::open`], [`Db::open`] and [`Recent::new`].
     pub async fn open(config: Config, clock: Clock) -> Result<Self> {
         let embedder = Embedder::open(&config, &clock)?;
         let db = Db::open(&config.location()?).await?;
         let search = Search::open(&db, embedder, config.search_memory_bytes).await?;
-        Ok(Self { db, clock, search, config: Arc::new(config), token_uses: Arc::default() })
+        Ok(Self { db, clock, search, config: Arc::new(config), recent: Arc::new(Recent::new()?) })
     }
 }

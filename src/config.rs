@@ -29,6 +29,11 @@ pub const KEYS: &[Key] = &[
     key("data_dir", "", "Folder of the database file; by default the platform's data folder."),
     key("listen", "127.0.0.1:8787", "Address and port to serve on."),
     key("public_url", "", "URL under which clients reach the server; by default http:// and the listening address."),
+    key(
+        "allowed_origins",
+        "",
+        "Origins of web pages, with commas between, that may use MCP beside the server's own.",
+    ),
     key("database_url", "", "postgres://… to keep the data in PostgreSQL instead of a file."),
     key(
         "embedder",
@@ -130,6 +135,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Without a slash at the end.
     pub public_url: Option<String>,
+    /// Origins such as `https://example.org`, beside the server's own.
+    pub allowed_origins: Vec<String>,
     /// May hold a password, so it is shown by [`Config::values`] without it.
     database_url: Option<String>,
     /// What embeds texts.
@@ -219,6 +226,7 @@ impl Config {
             data_dir,
             listen: source.parse("listen", "an address and a port, such as 127.0.0.1:8787")?,
             public_url,
+            allowed_origins: origins(&source)?,
             database_url: Some(source.get("database_url").to_owned()).filter(|url| !url.is_empty()),
             embedder: embedder(&source)?,
             search_memory_bytes: source.number("search_memory_mb", 0_usize, 1 << 20)? << 20,
@@ -307,6 +315,20 @@ impl Config {
         let file = self.data_dir.join("commonplace.db");
         Ok(Location::Sqlite(file, SqliteOptions { max_bytes, readers: 0 }))
     }
+}
+
+fn origins(source: &Values<'_>) -> Result<Vec<String>> {
+    let list = source.get("allowed_origins").split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    let origin = |origin: &str| {
+        let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        match rest {
+            Some(authority) if !authority.is_empty() && !authority.contains(['/', '?', '#', '*', ' ']) => {
+                Ok(origin.to_owned())
+            }
+            _ => Err(source.bad("allowed_origins", "origins such as https://example.org, with commas between")),
+        }
+    };
+    list.map(origin).collect()
 }
 
 fn embedder(source: &Values<'_>) -> Result<EmbedderKind> {

@@ -33,6 +33,11 @@ pub enum Error {
     UnsupportedMediaType(String),
     /// The client took too long to send its request.
     Timeout(String),
+    /// The same was tried too often of late.
+    TooMany(String),
+    /// A refusal that OAuth 2 has its own word for (RFC 6749 section 5.2, RFC 7591
+    /// section 3.2.2, RFC 8707 section 2), and the sentence.
+    OAuth(&'static str, String),
     /// More work is waiting than the server takes on.
     Busy,
     /// The storage can't serve now (full disk, lost database); trying again may work.
@@ -66,6 +71,9 @@ impl Error {
             Self::Conflict(_) => ("conflict", 409, 4),
             Self::TooLarge(_) => ("too_large", 413, 2),
             Self::UnsupportedMediaType(_) => ("unsupported_media_type", 415, 2),
+            Self::TooMany(_) => ("too_many_requests", 429, 5),
+            Self::OAuth(code @ "invalid_client", _) => (*code, 401, 3),
+            Self::OAuth(code, _) => (*code, 400, 3),
             Self::Internal(_) => ("internal", 500, 1),
             Self::Busy => ("busy", 503, 5),
             Self::Unavailable(_) => ("unavailable", 503, 5),
@@ -104,7 +112,9 @@ impl fmt::Display for Error {
             | Self::Conflict(message)
             | Self::TooLarge(message)
             | Self::UnsupportedMediaType(message)
-            | Self::Timeout(message) => f.write_str(message),
+            | Self::Timeout(message)
+            | Self::TooMany(message)
+            | Self::OAuth(_, message) => f.write_str(message),
             Self::Unauthorized => f.write_str(
                 "A valid API token is required: send the header 'Authorization: Bearer <token>'. \
                  Tokens are made with 'commonplace token create NAME'.",
@@ -150,6 +160,9 @@ mod tests {
             Error::Conflict(text()),
             Error::TooLarge(text()),
             Error::UnsupportedMediaType(text()),
+            Error::TooMany(text()),
+            Error::OAuth("invalid_client", text()),
+            Error::OAuth("invalid_grant", text()),
             Error::internal("x"),
             Error::Busy,
             Error::unavailable("x"),
@@ -170,6 +183,9 @@ mod tests {
         conflict 409 4
         too_large 413 2
         unsupported_media_type 415 2
+        too_many_requests 429 5
+        invalid_client 401 3
+        invalid_grant 400 3
         internal 500 1
         busy 503 5
         unavailable 503 5

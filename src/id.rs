@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::de::{Deserializer, Visitor};
+
 use crate::clock::Micros;
 use crate::error::{Error, Result};
 
@@ -80,6 +82,16 @@ impl BucketId {
         let id: i64 = text.trim().parse().ok()?;
         (1..=Self::MAX).contains(&id).then_some(Self(id))
     }
+
+    /// Reads an integer of any size; one that no bucket can have becomes 0, which
+    /// is none's id. `None` for what is no integer.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        integer.then(|| Self::parse(text).unwrap_or(Self(0)))
+    }
 }
 
 impl fmt::Display for BucketId {
@@ -88,9 +100,55 @@ impl fmt::Display for BucketId {
     }
 }
 
+/// For serde: a bucket id as a number or as text; nothing for `null` and "".
+///
+/// # Errors
+/// The deserializer's, for anything else.
+pub fn bucket_id_forms<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<BucketId>, D::Error> {
+    struct Forms;
+    impl Visitor<'_> for Forms {
+        type Value = Option<BucketId>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a bucket id: a whole number, or one as text")
+        }
+
+        fn visit_i64<E: serde::de::Error>(self, value: i64) -> std::result::Result<Self::Value, E> {
+            self.visit_str(&value.to_string())
+        }
+
+        fn visit_u64<E: serde::de::Error>(self, value: u64) -> std::result::Result<Self::Value, E> {
+            self.visit_str(&value.to_string())
+        }
+
+        fn visit_f64<E: serde::de::Error>(self, value: f64) -> std::result::Result<Self::Value, E> {
+            if value.fract() != 0.0 {
+                return Err(E::invalid_type(serde::de::Unexpected::Float(value), &self));
+            }
+            self.visit_str(&format!("{value:.0}"))
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<Self::Value, E> {
+            match text.trim() {
+                "" => Ok(None),
+                text => BucketId::read(text)
+                    .map(Some)
+                    .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+            }
+        }
+
+        fn visit_unit<E: serde::de::Error>(self) -> std::result::Result<Self::Value, E> {
+            Ok(None)
+        }
+    }
+    from.deserialize_any(Forms)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{AccountId, BucketId, is_of, new};
+    use serde::Deserialize;
+
+    use super::{AccountId, BucketId, bucket_id_forms, is_of, new};
     use crate::clock::Micros;
 
     #[test]
@@ -112,6 +170,20 @@ mod tests {
         assert_eq!(BucketId::parse(" 12 "), Some(BucketId(12)));
         for bad in ["0", "-1", "9007199254740992", "1.0", "", "x", "99999999999999999999"] {
             assert_eq!(BucketId::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(deserialize_with = "bucket_id_forms")]
+        id: Option<BucketId>,
+    }
+
+    #[test]
+    fn a_bucket_id_with_a_fraction_of_zero_is_read_exactly() {
+        for id in BucketId::MAX - 1_000..=BucketId::MAX {
+            let named: Named = serde_json::from_str(&format!(r#"{{"id":{id}.0}}"#)).expect("reads");
+            assert_eq!(named.id, Some(BucketId(id)));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! commonplace: one long-term memory that a person owns and every AI tool can
 //! share. See docs/ARCHITECTURE.md for how the modules fit together.
 
+pub mod address;
 pub mod app;
 pub mod auth;
 pub mod bucket;
@@ -13,8 +14,10 @@ pub mod error;
 pub mod failpoint;
 pub mod http;
 pub mod id;
+pub mod mcp;
 pub mod memory;
 pub mod receipt;
 pub mod search;
+pub mod web;
 
 pub use error::Error;

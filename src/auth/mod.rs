@@ -1,13 +1,18 @@
-//! Who is asking, and what they may do: accounts, API tokens, scopes.
+//! Who is asking, and what they may do: accounts, API tokens, sessions of
+//! signed-in people, what they allowed to OAuth clients, scopes.
 //!
 //! A [`Caller`] is made only here. Every operation on owned rows takes one, and
 //! every query takes its account, so that an unscoped query does not compile.
 
+pub mod oauth;
 pub mod ops;
 mod rows;
+pub mod session;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Mutex;
 
 use crate::clock::Micros;
 use crate::error::{Error, Result};
@@ -22,12 +27,17 @@ pub enum Scope {
     Read,
     /// Create, change, delete, restore and purge them.
     Write,
-    /// See how the server is doing.
+    /// See how the server is doing, see and end what OAuth clients may do.
     Admin,
 }
 
 impl Scope {
     const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
+
+    /// The scope of this name.
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
 
     /// The scope's name.
     #[must_use]
@@ -50,6 +60,41 @@ impl Scopes {
     pub fn all() -> Self {
         Self(Scope::ALL.to_vec())
     }
+
+    /// These scopes.
+    #[must_use]
+    pub fn of(scopes: &[Scope]) -> Self {
+        let mut scopes = scopes.to_vec();
+        scopes.sort_unstable();
+        scopes.dedup();
+        Self(scopes)
+    }
+
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn has(&self, scope: Scope) -> bool {
+        self.0.contains(&scope)
+    }
+
+    /// The others.
+    #[must_use]
+    pub fn without(&self, scope: Scope) -> Self {
+        Self(self.0.iter().copied().filter(|other| *other != scope).collect())
+    }
+
+    /// These, and one more.
+    #[must_use]
+    pub fn with(&self, scope: Scope) -> Self {
+        let mut scopes = self.0.clone();
+        scopes.push(scope);
+        Self::of(&scopes)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl fmt::Display for Scopes {
@@ -64,14 +109,12 @@ impl FromStr for Scopes {
 
     fn from_str(text: &str) -> Result<Self> {
         let find = |name: &str| {
-            Scope::ALL.into_iter().find(|scope| scope.name() == name).ok_or_else(|| {
+            Scope::named(name).ok_or_else(|| {
                 Error::invalid(format!("'{name}' is not a scope; give read, write and admin, with commas between."))
             })
         };
-        let mut scopes = text.split(',').map(|name| find(name.trim())).collect::<Result<Vec<_>>>()?;
-        scopes.sort_unstable();
-        scopes.dedup();
-        Ok(Self(scopes))
+        let scopes = text.split(',').map(|name| find(name.trim())).collect::<Result<Vec<_>>>()?;
+        Ok(Self::of(&scopes))
     }
 }
 
@@ -80,16 +123,30 @@ impl FromStr for Scopes {
 pub struct Caller {
     /// The account whose data this is about.
     pub account: AccountId,
-    /// The token's name, for receipts.
+    /// The token's name, for receipts; of an OAuth client, the client's.
     pub token_name: String,
     scopes: Scopes,
+    /// Whether the person could allow more if the client asked.
+    is_client: bool,
 }
 
 impl Caller {
     /// The person at the server's own command line, acting for an account.
     #[must_use]
     pub fn operator(account: AccountId) -> Self {
-        Self { account, token_name: "command line".to_owned(), scopes: Scopes::all() }
+        Self { account, token_name: "command line".to_owned(), scopes: Scopes::all(), is_client: false }
+    }
+
+    /// What it may do.
+    #[must_use]
+    pub fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// Whether this is an OAuth client, which can ask its person for more scopes.
+    #[must_use]
+    pub fn is_client(&self) -> bool {
+        self.is_client
     }
 
     /// Refuses where the caller's scopes don't cover `scope`.
@@ -97,7 +154,7 @@ impl Caller {
     /// # Errors
     /// [`Error::Forbidden`], naming the scope.
     pub fn require(&self, scope: Scope) -> Result<()> {
-        if self.scopes.0.contains(&scope) {
+        if self.scopes.has(scope) {
             return Ok(());
         }
         Err(Error::Forbidden(format!(
@@ -105,6 +162,29 @@ impl Caller {
             scope.name(),
             self.scopes
         )))
+    }
+}
+
+/// What a process keeps in memory about callers. Another process need not know it.
+#[derive(Debug)]
+pub struct Recent {
+    /// When a use of a token was last recorded, by its look-up part or its grant.
+    uses: Mutex<HashMap<String, Micros>>,
+    sign_in: session::Attempts,
+    documents: oauth::Documents,
+}
+
+impl Recent {
+    /// Nothing yet.
+    ///
+    /// # Errors
+    /// As [`oauth::Documents::new`].
+    pub fn new() -> Result<Self> {
+        Ok(Self {
+            uses: Mutex::default(),
+            sign_in: session::Attempts::default(),
+            documents: oauth::Documents::new()?,
+        })
     }
 }
 

@@ -41,11 +41,21 @@ pub async fn authenticate(app: &App, header: Option<&str>) -> Result<Caller> {
     if !matches || credential.expires_at.is_some_and(|at| at <= now) {
         return Err(Error::Unauthorized);
     }
-    record_use(app, lookup, now);
-    Ok(Caller { account: credential.account, token_name: credential.name, scopes: credential.scopes.parse()? })
+    if is_new_use(app, &lookup, now) {
+        let db = app.db.clone();
+        tokio::spawn(async move {
+            let args = (lookup, now);
+            if let Err(error) = db.write(args, |tx, (lookup, now)| rows::touch_token(tx, lookup, *now).boxed()).await {
+                tracing::warn!(error = ?error, "a token's last use was not recorded");
+            }
+        });
+    }
+    let scopes = credential.scopes.parse()?;
+    Ok(Caller { account: credential.account, token_name: credential.name, scopes, is_client: false })
 }
 
-fn bearer(header: &str) -> Option<&str> {
+/// The token in an `Authorization` header.
+pub(super) fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
@@ -56,26 +66,18 @@ fn lookup_of(token: &str) -> Option<&str> {
 }
 
 /// Tokens carry 256 random bits, so a fast hash is enough: there is nothing to guess.
-fn hash(token: &str) -> [u8; 32] {
+pub(super) fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-/// Notes the use of a token, at most once a minute, beside the request.
-fn record_use(app: &App, lookup: String, now: Micros) {
-    {
-        let mut uses = app.token_uses.lock().unwrap_or_else(PoisonError::into_inner);
-        if uses.get(&lookup).is_some_and(|last| now.0 - last.0 < USE_PRECISION) {
-            return;
-        }
-        uses.insert(lookup.clone(), now);
+/// Whether a use at this time is to be recorded, which is at most once a minute.
+pub(super) fn is_new_use(app: &App, of: &str, now: Micros) -> bool {
+    let mut uses = app.recent.uses.lock().unwrap_or_else(PoisonError::into_inner);
+    if uses.get(of).is_some_and(|last| now.0 - last.0 < USE_PRECISION) {
+        return false;
     }
-    let db = app.db.clone();
-    tokio::spawn(async move {
-        let args = (lookup, now);
-        if let Err(error) = db.write(args, |tx, (lookup, now)| rows::touch_token(tx, lookup, *now).boxed()).await {
-            tracing::warn!(error = ?error, "a token's last use was not recorded");
-        }
-    });
+    uses.insert(of.to_owned(), now);
+    true
 }
 
 /// Makes an account with its General bucket.
@@ -126,7 +128,7 @@ pub async fn account(app: &App, name: Option<&str>) -> Result<Account> {
 
 /// Removes an account with everything in it, beyond recovery.
 ///
-/// Its memories and tokens go first, with a receipt, so that a crash or a
+/// Its memories and whatever gives access to it go first, with a receipt, so that a crash or a
 /// reader that blocks the erasure leaves an account behind that says so, and
 /// the housekeeping finishes. Then it is repeated.
 ///
@@ -139,7 +141,7 @@ pub async fn remove_account(app: &App, account: AccountId) -> Result<()> {
         .write(draft, |tx, draft| {
             async move {
                 rows::advance(tx, draft.account, 1).await?;
-                rows::delete_all_tokens(tx, draft.account).await?;
+                rows::delete_all_access(tx, draft.account).await?;
                 memory::delete::remove_all(tx, draft).await
             }
             .boxed()

@@ -114,9 +114,16 @@ pub(super) async fn delete_tokens(tx: &mut Tx, account: AccountId, id_or_name: &
     tx.execute(sql, &[account.0.into(), id_or_name.into()]).await
 }
 
-/// Removes every token of an account.
-pub(super) async fn delete_all_tokens(tx: &mut Tx, account: AccountId) -> Result<()> {
-    tx.execute("delete from api_token where account_id = $1", &[account.0.into()]).await.map(drop)
+/// Removes every token, session and grant of an account.
+pub(super) async fn delete_all_access(tx: &mut Tx, account: AccountId) -> Result<()> {
+    for sql in [
+        "delete from api_token where account_id = $1",
+        "delete from web_session where account_id = $1",
+        "delete from oauth_grant where account_id = $1",
+    ] {
+        tx.execute(sql, &[account.0.into()]).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn touch_token(tx: &mut Tx, lookup: &str, now: Micros) -> Result<()> {

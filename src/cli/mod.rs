@@ -1,11 +1,14 @@
 //! The command line.
 
 mod doctor;
+mod mcp;
 mod search;
 mod serve;
 
+pub use serve::router;
+
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,8 +16,8 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::app::App;
-use crate::auth::ops as auth;
-use crate::auth::{Account, Scopes};
+use crate::auth::oauth::tokens;
+use crate::auth::{Account, Caller, Scopes, ops as auth, session};
 use crate::clock::{Clock, Micros};
 use crate::config::{Config, KEYS};
 use crate::error::{Error, Result};
@@ -53,6 +56,18 @@ enum Command {
     /// API tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Speak MCP on standard input and output, for AI tools that start their servers themselves
+    ///
+    /// With COMMONPLACE_URL and COMMONPLACE_TOKEN it passes everything on to that server, else it opens the data
+    /// itself, beside a running server or without one.
+    Mcp {
+        /// Whose memories; the owner's without it
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// What OAuth clients were allowed
+    #[command(subcommand)]
+    Grant(GrantCommand),
     /// Accounts, each with memories of its own
     #[command(subcommand)]
     User(UserCommand),
@@ -102,6 +117,24 @@ enum TokenCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum GrantCommand {
+    /// List the clients that were allowed to use the memory
+    List {
+        /// Whose
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// End what a client was allowed, at once
+    Revoke {
+        /// The grant's id
+        grant: String,
+        /// Whose
+        #[arg(long)]
+        user: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum UserCommand {
     /// Make an account; then give it a token with 'token create --user'
     Add {
@@ -110,6 +143,11 @@ enum UserCommand {
     },
     /// List the accounts
     List,
+    /// Set the password for signing in, asked for on the terminal or read from standard input
+    Password {
+        /// Whose; the owner's without it
+        name: Option<String>,
+    },
     /// Remove an account and everything in it, beyond recovery
     Remove {
         /// Its name
@@ -158,6 +196,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Serve { .. } => block_on(serve::run(load()?)),
         Command::Search(query) => block_on(search::run(load()?, query)),
         Command::Doctor => block_on(doctor::run(load()?)),
+        Command::Mcp { user } => block_on(mcp::run(load()?, user)),
+        Command::Grant(command) => block_on(grant(load()?, command)),
         Command::Token(command) => block_on(token(load()?, command)),
         Command::User(command) => block_on(user(load()?, command)),
     }
@@ -232,6 +272,46 @@ async fn token(config: Config, command: TokenCommand) -> Result<ExitCode> {
     print(&out)
 }
 
+async fn grant(config: Config, command: GrantCommand) -> Result<ExitCode> {
+    let app = App::open(config.without_embedder(), Clock::default()).await?;
+    let out = match command {
+        GrantCommand::List { user } => {
+            let caller = Caller::operator(auth::account(&app, user.as_deref()).await?.id);
+            let mut out = String::new();
+            for grant in tokens::grants(&app, &caller).await? {
+                let used = grant.last_used_at.map_or_else(|| "never".to_owned(), Micros::rfc3339);
+                let name = search::shown(&grant.client_name);
+                let made = grant.created_at.rfc3339();
+                let _ = writeln!(out, "{}  {name}  {}  made {made}  last used {used}", grant.id, grant.scopes);
+            }
+            out
+        }
+        GrantCommand::Revoke { grant, user } => {
+            let caller = Caller::operator(auth::account(&app, user.as_deref()).await?.id);
+            tokens::end_grant(&app, &caller, &grant).await?;
+            "Revoked.\n".to_owned()
+        }
+    };
+    app.db.close().await;
+    print(&out)
+}
+
+/// A password: typed twice without showing on a terminal, else the first line
+/// of standard input.
+fn read_password() -> Result<String> {
+    let unread = |error| Error::invalid(format!("The password could not be read: {error}."));
+    if !std::io::stdin().is_terminal() {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map_err(unread)?;
+        return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
+    }
+    let password = rpassword::prompt_password("New password: ").map_err(unread)?;
+    if rpassword::prompt_password("The same again: ").map_err(unread)? != password {
+        return Err(Error::invalid("The two passwords differ; nothing was changed."));
+    }
+    Ok(password)
+}
+
 fn expiry(when: &str, now: Micros) -> Result<Micros> {
     let span = |unit: char, micros: i64| when.strip_suffix(unit)?.parse::<i64>().ok()?.checked_mul(micros);
     let at = [('d', Micros::DAY), ('h', Micros::DAY / 24), ('m', Micros::DAY / 1440)]
@@ -258,6 +338,11 @@ async fn user(config: Config, command: UserCommand) -> Result<ExitCode> {
                 let _ = writeln!(out, "{}  since {}", account.name, account.created_at.rfc3339());
             }
             out
+        }
+        UserCommand::Password { name } => {
+            let account = auth::account(&app, name.as_deref()).await?;
+            session::set_password(&app, account.id, read_password()?).await?;
+            format!("The password of '{}' is set; whoever was signed in is signed out.\n", account.name)
         }
         UserCommand::Remove { name, yes } => {
             let account = auth::account(&app, Some(&name)).await?;

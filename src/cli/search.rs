@@ -144,7 +144,7 @@ fn write_hit(out: &mut String, hit: &Hit, query: &Query) {
 }
 
 /// A text for a terminal: what a terminal would obey is written out.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

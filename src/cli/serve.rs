@@ -1,18 +1,22 @@
 //! `commonplace serve`.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
+
+use axum::Router;
 
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use super::print;
+use crate::address::Addresses;
 use crate::app::App;
-use crate::auth::{Scopes, ops as auth};
+use crate::auth::{Account, Scopes, oauth, ops as auth};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::{http, memory, search};
+use crate::{http, mcp, memory, search, web};
 
 /// Name of the account made at the first start.
 const OWNER: &str = "owner";
@@ -26,7 +30,8 @@ pub(super) async fn run(config: Config) -> Result<ExitCode> {
     })?;
     let address = listener.local_addr().map_err(Error::internal)?;
     let app = App::open(config, Clock::default()).await?;
-    let url = app.config.base_url(address);
+    let addresses = Addresses::new(&app.config, address);
+    let url = addresses.base().to_owned();
     let place = app.config.place();
     match first_token(&app).await? {
         Some(token) => print(&format!(
@@ -38,21 +43,45 @@ pub(super) async fn run(config: Config) -> Result<ExitCode> {
         ))?,
         None => print(&format!("commonplace is ready at {url}\nData: {place}\nDocumentation: {url}/docs\n"))?,
     };
-    let router = http::router(app.clone(), &url)?;
-    let housekeeping = tokio::spawn(keep_house(app.clone()));
-    let embedding = tokio::spawn(search::backlog::keep_embedding(app.clone()));
+    let router = router(app.clone(), addresses)?;
+    let chores = Chores::begin(&app);
     http::serve(listener, router, &app.config, told_to_stop()?).await;
     tracing::info!("stopping");
-    for task in [housekeeping, embedding] {
-        task.abort();
-        // It is cancelled; the storage closes only when it is.
-        let _cancelled = task.await;
-    }
+    chores.end().await;
     app.db.close().await;
     Ok(ExitCode::SUCCESS)
 }
 
-fn start_log(config: &Config) -> Result<()> {
+/// Everything that is served over HTTP.
+///
+/// # Errors
+/// As [`http::router`].
+pub fn router(app: App, addresses: Addresses) -> Result<Router> {
+    let addresses = Arc::new(addresses);
+    let pages = web::router(app.clone(), Arc::clone(&addresses));
+    let tools = mcp::router(app.clone(), Arc::clone(&addresses));
+    http::router(app, addresses, pages.merge(tools))
+}
+
+/// What a process does beside answering.
+pub(super) struct Chores([tokio::task::JoinHandle<()>; 2]);
+
+impl Chores {
+    pub(super) fn begin(app: &App) -> Self {
+        let housekeeping = tokio::spawn(keep_house(app.clone()));
+        Self([housekeeping, tokio::spawn(search::backlog::keep_embedding(app.clone()))])
+    }
+
+    pub(super) async fn end(self) {
+        for task in self.0 {
+            task.abort();
+            // It is cancelled; the storage closes only when it is.
+            let _cancelled = task.await;
+        }
+    }
+}
+
+pub(super) fn start_log(config: &Config) -> Result<()> {
     let filter = EnvFilter::builder()
         .parse(&config.log)
         .map_err(|error| Error::invalid(format!("The setting log can't be read: {error}.")))?;
@@ -67,17 +96,22 @@ fn start_log(config: &Config) -> Result<()> {
 
 /// Makes the owner's account and token where there is no account yet.
 async fn first_token(app: &App) -> Result<Option<String>> {
+    let Some(account) = first_account(app).await? else { return Ok(None) };
+    let (token, _) = auth::create_token(app, account.id, "first start", Scopes::all(), None).await?;
+    Ok(Some(token))
+}
+
+/// Makes the owner's account where there is no account yet.
+pub(super) async fn first_account(app: &App) -> Result<Option<Account>> {
     if !auth::accounts(app).await?.is_empty() {
         return Ok(None);
     }
-    let account = match auth::create_account(app, OWNER).await {
-        Ok(account) => account,
+    match auth::create_account(app, OWNER).await {
+        Ok(account) => Ok(Some(account)),
         // Another process is starting on the same data and was faster.
-        Err(Error::Conflict(_)) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let (token, _) = auth::create_token(app, account.id, "first start", Scopes::all(), None).await?;
-    Ok(Some(token))
+        Err(Error::Conflict(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 async fn keep_house(app: App) {
@@ -90,12 +124,15 @@ async fn keep_house(app: App) {
         if let Err(error) = search::backlog::tidy(&app).await {
             tracing::error!(error = ?error, "tidying up after changes failed; trying again in a minute");
         }
+        if let Err(error) = oauth::tokens::tidy(&app).await {
+            tracing::error!(error = ?error, "removing expired tokens failed; trying again in a minute");
+        }
         tokio::time::sleep(HOUSEKEEPING).await;
     }
 }
 
 /// Ready when the process is asked to end.
-fn told_to_stop() -> Result<impl Future<Output = ()>> {
+pub(super) fn told_to_stop() -> Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

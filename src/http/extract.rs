@@ -3,15 +3,16 @@
 //! Clients send truth values and numbers as text, and bucket ids in two forms;
 //! all of that is taken here, so that handlers see typed values.
 
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
+use crate::address::Addresses;
 use crate::app::App;
 use crate::auth::{self, Caller};
 use crate::clock::Micros;
@@ -32,6 +33,22 @@ where
         let app = App::from_ref(state);
         let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         auth::ops::authenticate(&app, header).await.map(Self)
+    }
+}
+
+/// The server's URL as the client that asks knows it.
+pub struct Base(pub String);
+
+impl<S> FromRequestParts<S> for Base
+where
+    Arc<Addresses>: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let host = parts.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+        Ok(Self(Arc::<Addresses>::from_ref(state).base_for(host).to_owned()))
     }
 }
 
@@ -104,55 +121,7 @@ impl Params {
 
 /// Reads a bucket id as it stands in a path or a query string.
 pub(super) fn bucket_id(text: &str) -> Result<BucketId> {
-    whole_number(text.trim()).ok_or_else(|| Error::invalid("A bucket id is a whole number; see GET /api/buckets."))
-}
-
-/// An integer of any size; one that no bucket can have becomes 0, which is none's id.
-fn whole_number(text: &str) -> Option<BucketId> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    integer.then(|| BucketId::parse(text).unwrap_or(BucketId(0)))
-}
-
-/// For serde: a bucket id as a number or as text; nothing for `null` and "".
-pub(super) fn bucket_id_forms<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<BucketId>, D::Error> {
-    struct Forms;
-    impl Visitor<'_> for Forms {
-        type Value = Option<BucketId>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a bucket id: a whole number, or one as text")
-        }
-
-        fn visit_i64<E: serde::de::Error>(self, value: i64) -> std::result::Result<Self::Value, E> {
-            self.visit_str(&value.to_string())
-        }
-
-        fn visit_u64<E: serde::de::Error>(self, value: u64) -> std::result::Result<Self::Value, E> {
-            self.visit_str(&value.to_string())
-        }
-
-        fn visit_f64<E: serde::de::Error>(self, value: f64) -> std::result::Result<Self::Value, E> {
-            if value.fract() != 0.0 {
-                return Err(E::invalid_type(serde::de::Unexpected::Float(value), &self));
-            }
-            self.visit_str(&format!("{value:.0}"))
-        }
-
-        fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<Self::Value, E> {
-            match text.trim() {
-                "" => Ok(None),
-                text => whole_number(text)
-                    .map(Some)
-                    .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self)),
-            }
-        }
-
-        fn visit_unit<E: serde::de::Error>(self) -> std::result::Result<Self::Value, E> {
-            Ok(None)
-        }
-    }
-    from.deserialize_any(Forms)
+    BucketId::read(text).ok_or_else(|| Error::invalid("A bucket id is a whole number; see GET /api/buckets."))
 }
 
 /// For serde: a time as RFC 3339 or as a date.
@@ -221,25 +190,4 @@ pub(super) async fn read_body(request: Request, app: &App, limit: usize) -> Resu
 
 fn is_over_limit(error: &axum::Error) -> bool {
     matches!(std::error::Error::source(error), Some(source) if source.is::<http_body_util::LengthLimitError>())
-}
-
-#[cfg(test)]
-mod tests {
-    use serde::Deserialize;
-
-    use super::{BucketId, bucket_id_forms};
-
-    #[derive(Deserialize)]
-    struct Named {
-        #[serde(deserialize_with = "bucket_id_forms")]
-        id: Option<BucketId>,
-    }
-
-    #[test]
-    fn a_bucket_id_with_a_fraction_of_zero_is_read_exactly() {
-        for id in BucketId::MAX - 1_000..=BucketId::MAX {
-            let named: Named = serde_json::from_str(&format!(r#"{{"id":{id}.0}}"#)).expect("reads");
-            assert_eq!(named.id, Some(BucketId(id)));
-        }
-    }
 }

@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::error::ErrorResponse;
-use super::extract::{Auth, Body, Params, PathId, bucket_id_forms, time};
+use super::extract::{Auth, Body, Params, PathId, time};
 use crate::app::App;
 use crate::bucket::BucketRef;
 use crate::clock::Micros;
 use crate::error::{Error, Result};
-use crate::id::BucketId;
+use crate::id::{BucketId, bucket_id_forms};
 use crate::memory::delete::{self, Deleted, Filter, Mode};
-use crate::memory::ops::{self, NewMemory};
+use crate::memory::ops::{self, Change, Changed, NewMemory};
 use crate::memory::{Memory, MemoryText, Version, check_source};
 use crate::receipt::Operation;
 
@@ -183,35 +183,14 @@ pub(super) async fn update(
     Auth(caller): Auth,
     Body(body): Body<UpdateMemoryRequest>,
 ) -> Result<Json<UpdateMemoryResponse>> {
-    let bucket = match (body.bucket_id, body.bucket_name.filter(|name| !name.trim().is_empty())) {
-        (Some(_), Some(_)) => return Err(Error::invalid("Give bucketId or bucketName, not both.")),
-        (Some(id), None) => Some(BucketRef::Id(id)),
-        (None, Some(name)) => Some(BucketRef::Name(name)),
-        (None, None) => None,
-    };
-    match (body.memory_id, body.memory_ids) {
-        (Some(_), Some(_)) => Err(Error::invalid("Give memoryId or memoryIds, not both.")),
-        (None, None) => Err(Error::invalid("Give memoryId, or memoryIds to move several.")),
-        (Some(id), None) => {
-            let text = body.text.map(|text| MemoryText::new(text, app.config.max_text_chars)).transpose()?;
-            if text.is_none() && bucket.is_none() {
-                return Err(Error::invalid("Give a new text, or a bucketId or bucketName to move to."));
-            }
-            let version = ops::update(&app, &caller, id.clone(), text, bucket).await?;
-            Ok(Json(UpdateMemoryResponse::One { done: Done::Ok, memory_id: id.clone(), db_id: id, version }))
+    let UpdateMemoryRequest { memory_id, memory_ids, text, bucket_id, bucket_name } = body;
+    let change = Change { memory_id, memory_ids, text, bucket_id, bucket_name };
+    Ok(Json(match ops::change(&app, &caller, change).await? {
+        Changed::One { id, version } => {
+            UpdateMemoryResponse::One { done: Done::Ok, memory_id: id.clone(), db_id: id, version }
         }
-        (None, Some(ids)) => {
-            if body.text.is_some() {
-                return Err(Error::invalid("Several memories can only be moved; a text goes with one memoryId."));
-            }
-            if ids.is_empty() || ids.len() > ops::MOVE_MAX {
-                return Err(Error::invalid(format!("'memoryIds' takes 1 to {} ids.", ops::MOVE_MAX)));
-            }
-            let bucket = bucket.ok_or_else(|| Error::invalid("Give the bucketId or bucketName to move to."))?;
-            let memory_ids = ops::move_to(&app, &caller, ids, bucket).await?;
-            Ok(Json(UpdateMemoryResponse::Many { done: Done::Ok, moved: memory_ids.len(), memory_ids }))
-        }
-    }
+        Changed::Many { ids } => UpdateMemoryResponse::Many { done: Done::Ok, moved: ids.len(), memory_ids: ids },
+    }))
 }
 
 /// A memory with its history.

@@ -5,9 +5,11 @@ mod buckets;
 mod docs;
 mod error;
 mod extract;
+mod grants;
 mod health;
 mod memories;
 mod metrics;
+mod oauth;
 pub mod openapi;
 mod search;
 mod serve;
@@ -22,13 +24,14 @@ use axum::extract::{FromRef, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any, CorsLayer};
 use tracing::Instrument;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::address::{Addresses, MCP_PATH};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::id;
@@ -40,6 +43,7 @@ pub use serve::serve;
 #[derive(Debug, Clone)]
 struct Web {
     app: App,
+    addresses: Arc<Addresses>,
     metrics: Arc<Metrics>,
     slots: Arc<tokio::sync::Semaphore>,
     /// The description of the API, and the page made from it.
@@ -50,6 +54,12 @@ struct Web {
 impl FromRef<Web> for App {
     fn from_ref(web: &Web) -> Self {
         web.app.clone()
+    }
+}
+
+impl FromRef<Web> for Arc<Addresses> {
+    fn from_ref(web: &Web) -> Self {
+        Self::clone(&web.addresses)
     }
 }
 
@@ -69,6 +79,8 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(trash::purge))
         .routes(routes!(trash::receipts))
         .routes(routes!(trash::receipt))
+        .routes(routes!(grants::list))
+        .routes(routes!(grants::end))
         .routes(routes!(transfer::export))
         .routes(routes!(transfer::import))
         .routes(routes!(search::state))
@@ -77,31 +89,56 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(health::metrics))
 }
 
-/// The whole server as a service. `base_url` is where clients reach it.
+/// The protocol endpoints of OAuth, which its documents describe.
+fn protocol() -> Router<Web> {
+    let resource = "/.well-known/oauth-protected-resource";
+    Router::new()
+        .route(resource, get(oauth::server_resource))
+        .route(&format!("{resource}{MCP_PATH}"), get(oauth::mcp_resource))
+        .route("/.well-known/oauth-authorization-server", get(oauth::server_metadata))
+        .route("/.well-known/openid-configuration", get(oauth::server_metadata))
+        .route("/oauth/register", post(oauth::register))
+        .route("/oauth/token", post(oauth::token))
+        .route("/oauth/revoke", post(oauth::revoke))
+}
+
+/// The whole server as a service: this face, and the `others` beside it.
 ///
 /// # Errors
 /// [`Error::Internal`] where the description of the API can't be written.
-pub fn router(app: App, base_url: &str) -> Result<Router> {
+pub fn router(app: App, addresses: Arc<Addresses>, others: Router) -> Result<Router> {
     let (router, description) = described().split_for_parts();
-    let description = openapi::finish(description, &app.config, base_url)?;
+    let description = openapi::finish(description, &app.config, addresses.base())?;
     let web = Web {
         metrics: Arc::new(Metrics::new()),
         slots: Arc::new(tokio::sync::Semaphore::new(app.config.max_requests)),
         openapi: serde_json::to_string_pretty(&description).map_err(Error::internal)?.into(),
         page: docs::page(&description).into(),
+        addresses,
         app,
     };
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("mcp-protocol-version"),
+            HeaderName::from_static("mcp-session-id"),
+            HeaderName::from_static("mcp-method"),
+            HeaderName::from_static("mcp-name"),
+            HeaderName::from_static("last-event-id"),
+        ])
         .expose_headers([
+            header::WWW_AUTHENTICATE,
             HeaderName::from_static("deletion-receipt"),
             HeaderName::from_static("deletion-erasure"),
             HeaderName::from_static("search-lacks"),
         ])
         .allow_private_network(true);
     Ok(router
+        .merge(protocol())
+        .merge(others.with_state(()))
         .route("/api/memories/", delete(memories::delete_none))
         .route("/openapi.json", get(description_json))
         .route("/docs", get(docs_page))

@@ -225,13 +225,80 @@ pub fn no_memory() -> Error {
     Error::not_found("There is no memory with that id.")
 }
 
+/// A request to edit one memory, or to move several.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// The memory to edit or move.
+    pub memory_id: Option<String>,
+    /// Or the memories to move.
+    pub memory_ids: Option<Vec<String>>,
+    /// The new text.
+    pub text: Option<String>,
+    /// The bucket to move to, by id.
+    pub bucket_id: Option<BucketId>,
+    /// Or by name.
+    pub bucket_name: Option<String>,
+}
+
+/// What a change changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// One memory.
+    One {
+        /// Its id.
+        id: String,
+        /// Its version now.
+        version: i64,
+    },
+    /// Several, moved.
+    Many {
+        /// Their ids.
+        ids: Vec<String>,
+    },
+}
+
+/// Edits one memory, or moves several.
+///
+/// # Errors
+/// [`Error::Invalid`] for a request that is neither; as [`update`] and [`move_to`].
+pub async fn change(app: &App, caller: &Caller, change: Change) -> Result<Changed> {
+    let bucket = match (change.bucket_id, change.bucket_name.filter(|name| !name.trim().is_empty())) {
+        (Some(_), Some(_)) => return Err(Error::invalid("Give bucketId or bucketName, not both.")),
+        (Some(id), None) => Some(BucketRef::Id(id)),
+        (None, Some(name)) => Some(BucketRef::Name(name)),
+        (None, None) => None,
+    };
+    match (change.memory_id, change.memory_ids) {
+        (Some(_), Some(_)) => Err(Error::invalid("Give memoryId or memoryIds, not both.")),
+        (None, None) => Err(Error::invalid("Give memoryId, or memoryIds to move several.")),
+        (Some(id), None) => {
+            let text = change.text.map(|text| MemoryText::new(text, app.config.max_text_chars)).transpose()?;
+            if text.is_none() && bucket.is_none() {
+                return Err(Error::invalid("Give a new text, or a bucketId or bucketName to move to."));
+            }
+            let version = update(app, caller, id.clone(), text, bucket).await?;
+            Ok(Changed::One { id, version })
+        }
+        (None, Some(ids)) => {
+            if change.text.is_some() {
+                return Err(Error::invalid("Several memories can only be moved; a text goes with one memoryId."));
+            }
+            if ids.is_empty() || ids.len() > MOVE_MAX {
+                return Err(Error::invalid(format!("'memoryIds' takes 1 to {MOVE_MAX} ids.")));
+            }
+            let bucket = bucket.ok_or_else(|| Error::invalid("Give the bucketId or bucketName to move to."))?;
+            Ok(Changed::Many { ids: move_to(app, caller, ids, bucket).await? })
+        }
+    }
+}
+
 /// Changes the text of a memory, its bucket, or both. Its version afterwards,
 /// which is one higher if anything changed.
 ///
 /// # Errors
 /// [`Error::Forbidden`] without the scope `write`, [`Error::NotFound`] for the
 /// bucket, [`Error::RejectedIds`] for the memory.
-pub async fn update(
+async fn update(
     app: &App,
     caller: &Caller,
     id: String,
@@ -288,7 +355,7 @@ pub async fn update(
 /// # Errors
 /// [`Error::Forbidden`] without the scope `write`, [`Error::NotFound`] for the
 /// bucket, [`Error::RejectedIds`] with those that are no memories of the caller's.
-pub async fn move_to(app: &App, caller: &Caller, ids: Vec<String>, bucket: BucketRef) -> Result<Vec<String>> {
+async fn move_to(app: &App, caller: &Caller, ids: Vec<String>, bucket: BucketRef) -> Result<Vec<String>> {
     caller.require(Scope::Write)?;
     let mut seen = HashSet::new();
     let ids: Vec<String> = ids.into_iter().filter(|id| seen.insert(id.clone())).collect();

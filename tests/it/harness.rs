@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 
+use commonplace::address::Addresses;
 use commonplace::app::App;
 use commonplace::auth::{Scopes, ops as auth};
+use commonplace::cli;
 use commonplace::clock::Clock;
 use commonplace::config::Config;
 use commonplace::http;
@@ -170,8 +172,9 @@ impl Server {
         let app = App::open(config, Clock::default()).await.expect("the storage opens");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address: SocketAddr = listener.local_addr().expect("an address");
+        let addresses = Addresses::new(&app.config, address);
         let url = format!("http://{address}");
-        let router = http::router(app.clone(), &url).expect("a router");
+        let router = cli::router(app.clone(), addresses).expect("a router");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let serving = app.clone();
         let task = tokio::spawn(async move {

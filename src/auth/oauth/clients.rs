@@ -1,0 +1,133 @@
+//! Clients: those that registered themselves (RFC 7591), and those whose id is
+//! the address of a document about them.
+
+use futures_util::FutureExt;
+use serde::{Deserialize, Serialize};
+
+use super::{document, rows};
+use crate::app::App;
+use crate::clock::Micros;
+use crate::error::{Error, Result};
+use crate::id;
+
+/// What the ids of registered clients begin with.
+const ID_PREFIX: &str = "client";
+/// Most redirect URIs of one client.
+const MOST_URIS: usize = 20;
+/// Longest name, in characters.
+const MOST_NAME: usize = 200;
+/// Most registrations in an hour, by everyone.
+const MOST_AN_HOUR: i64 = 100;
+/// Most clients that registered and that nobody ever allowed anything.
+const MOST_UNUSED: i64 = 1_000;
+/// How long such a client is kept, in microseconds.
+const UNUSED: i64 = Micros::DAY;
+/// How long a client without a grant is kept after it had one, in microseconds.
+const FORGOTTEN: i64 = 90 * Micros::DAY;
+
+/// A client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its id.
+    pub id: String,
+    /// What it calls itself. It may lie.
+    pub name: String,
+    /// Where codes may be sent.
+    pub redirect_uris: Vec<String>,
+}
+
+impl Client {
+    /// Whether a code may be sent there.
+    #[must_use]
+    pub fn takes(&self, redirect_uri: &str) -> bool {
+        self.redirect_uris.iter().any(|registered| document::redirect_matches(registered, redirect_uri))
+    }
+}
+
+/// What a client says of itself when it registers. It is never given a secret,
+/// whatever method of authentication it asks for.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Registration {
+    /// Where codes may be sent.
+    pub redirect_uris: Vec<String>,
+    /// What it calls itself.
+    #[serde(default)]
+    pub client_name: Option<String>,
+}
+
+/// What it is told (RFC 7591 section 3.2.1).
+#[derive(Debug, Clone, Serialize)]
+pub struct Registered {
+    client_id: String,
+    client_id_issued_at: i64,
+    client_name: String,
+    redirect_uris: Vec<String>,
+    grant_types: [&'static str; 2],
+    response_types: [&'static str; 1],
+    token_endpoint_auth_method: &'static str,
+}
+
+/// Registers a client.
+///
+/// # Errors
+/// `invalid_redirect_uri` and `invalid_client_metadata`; [`Error::TooMany`] where
+/// too many registered of late.
+pub async fn register(app: &App, wanted: Registration) -> Result<Registered> {
+    if !(1..=MOST_URIS).contains(&wanted.redirect_uris.len()) {
+        return Err(Error::OAuth("invalid_redirect_uri", format!("A client has 1 to {MOST_URIS} redirect URIs.")));
+    }
+    for uri in &wanted.redirect_uris {
+        document::check_redirect_uri(uri).map_err(|why| Error::OAuth("invalid_redirect_uri", why.to_string()))?;
+    }
+    let name = wanted.client_name.unwrap_or_default().trim().to_owned();
+    if name.chars().count() > MOST_NAME || !document::is_plain(&name) {
+        return Err(Error::OAuth(
+            "invalid_client_metadata",
+            format!("A client's name has at most {MOST_NAME} characters, none of them a control character."),
+        ));
+    }
+    let now = app.clock.now();
+    let name = if name.is_empty() { "A client without a name".to_owned() } else { name };
+    let client = Client { id: id::new(ID_PREFIX, now)?, name, redirect_uris: wanted.redirect_uris };
+    let client = app.db.write((client, now), |tx, (client, now)| {
+        async move {
+            rows::delete_unused_clients(tx, Micros(now.0 - UNUSED), Micros(now.0 - FORGOTTEN)).await?;
+            let (recent, unused) = rows::count_clients(tx, Micros(now.0 - Micros::DAY / 24)).await?;
+            if recent >= MOST_AN_HOUR || unused >= MOST_UNUSED {
+                return Err(Error::TooMany("Too many clients registered of late; try again in an hour.".to_owned()));
+            }
+            rows::insert_client(tx, client, *now).await?;
+            Ok(client.clone())
+        }
+        .boxed()
+    });
+    let client = client.await?;
+    Ok(Registered {
+        client_id: client.id,
+        client_id_issued_at: now.0 / 1_000_000,
+        client_name: client.name,
+        redirect_uris: client.redirect_uris,
+        grant_types: ["authorization_code", "refresh_token"],
+        response_types: ["code"],
+        token_endpoint_auth_method: "none",
+    })
+}
+
+/// The client with this id, wherever what it says of itself is.
+///
+/// # Errors
+/// `invalid_client` where there is none.
+pub async fn find(app: &App, id: &str) -> Result<Client> {
+    if document::is_address(id) {
+        let document = app.recent.documents.get(id, app.clock.now()).await;
+        let document = document.map_err(|why| Error::OAuth("invalid_client", why.to_string()))?;
+        let name = document.name.clone().unwrap_or_else(|| id.to_owned());
+        return Ok(Client { id: id.to_owned(), name, redirect_uris: document.redirect_uris.clone() });
+    }
+    let unknown = || Error::OAuth("invalid_client", "There is no client with this id; let it register anew.".to_owned());
+    if !id::is_of(ID_PREFIX, id) {
+        return Err(unknown());
+    }
+    let found = app.db.read(id.to_owned(), |tx, id| rows::client(tx, id).boxed()).await?;
+    found.ok_or_else(unknown)
+}

@@ -1,0 +1,50 @@
+//! Rows of passwords and sessions.
+
+use crate::auth::Account;
+use crate::clock::Micros;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::AccountId;
+
+pub(super) async fn set_password(tx: &mut Tx, account: AccountId, hash: &str) -> Result<()> {
+    tx.execute("update account set password = $2 where id = $1", &[account.0.into(), hash.into()]).await.map(drop)
+}
+
+/// The account of a name with the hash of its password.
+pub(super) async fn password(tx: &mut Tx, name: &str) -> Result<Option<(AccountId, Option<String>)>> {
+    let row = tx.row("select id, password from account where name = $1", &[name.into()]).await?;
+    row.map(|mut row| Ok((AccountId(row.int(0)?), row.text_or_null(1)?))).transpose()
+}
+
+pub(super) async fn insert(
+    tx: &mut Tx,
+    account: AccountId,
+    hash: &[u8],
+    now: Micros,
+    expires_at: Micros,
+) -> Result<()> {
+    let sql = "insert into web_session (hash, account_id, created_at, expires_at) values ($1, $2, $3, $4)";
+    tx.execute(sql, &[hash.into(), account.0.into(), now.0.into(), expires_at.0.into()]).await.map(drop)
+}
+
+/// The account that is signed in with the session of this hash.
+pub(super) async fn account(tx: &mut Tx, hash: &[u8], now: Micros) -> Result<Option<Account>> {
+    let sql = "select a.id, a.name, a.created_at from web_session s join account a on a.id = s.account_id \
+               where s.hash = $1 and s.expires_at > $2";
+    let row = tx.row(sql, &[hash.into(), now.0.into()]).await?;
+    let account =
+        |mut row: crate::db::Row| Ok(Account { id: AccountId(row.int(0)?), name: row.text(1)?, created_at: Micros(row.int(2)?) });
+    row.map(account).transpose()
+}
+
+pub(super) async fn delete(tx: &mut Tx, hash: &[u8]) -> Result<()> {
+    tx.execute("delete from web_session where hash = $1", &[hash.into()]).await.map(drop)
+}
+
+pub(super) async fn delete_all(tx: &mut Tx, account: AccountId) -> Result<()> {
+    tx.execute("delete from web_session where account_id = $1", &[account.0.into()]).await.map(drop)
+}
+
+pub(super) async fn delete_expired(tx: &mut Tx, now: Micros) -> Result<()> {
+    tx.execute("delete from web_session where expires_at <= $1", &[now.0.into()]).await.map(drop)
+}

@@ -1,0 +1,128 @@
+//! Who may use the MCP endpoint, and how refusals look.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::address::{Addresses, MCP_PATH};
+use crate::app::App;
+use crate::auth::oauth::{SCOPES, tokens};
+use crate::auth::{Caller, Scope, Scopes};
+use crate::error::{Error, Result};
+
+/// Longest answer of the transport that is not JSON, in bytes; it is a sentence.
+const MOST_SENTENCE: usize = 4096;
+
+/// Who sends a request. The tools find it beside the request.
+#[derive(Debug, Clone)]
+pub(super) struct Asker {
+    pub caller: Caller,
+    /// Set by a tool that the caller's scopes don't cover.
+    pub lacks: Arc<OnceLock<Scope>>,
+}
+
+/// What stands before the endpoint.
+#[derive(Debug, Clone)]
+pub(super) struct Guard {
+    app: App,
+    addresses: Arc<Addresses>,
+    most_bytes: usize,
+    time: Duration,
+}
+
+impl Guard {
+    pub(super) fn new(app: App, addresses: Arc<Addresses>, (most_bytes, time): (usize, Duration)) -> Self {
+        Self { app, addresses, most_bytes, time }
+    }
+
+    /// The header that tells a client how it can be allowed (RFC 9728 section 5.1).
+    fn challenge(&self, headers: &HeaderMap, scopes: &Scopes, error: Option<&str>) -> Result<HeaderValue> {
+        let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+        let base = self.addresses.base_for(host);
+        let scope = crate::auth::oauth::spaced(scopes);
+        let error = error.map(|error| format!(", error=\"{error}\"")).unwrap_or_default();
+        let value = format!(
+            "Bearer resource_metadata=\"{base}/.well-known/oauth-protected-resource{MCP_PATH}\", scope=\"{scope}\"{error}"
+        );
+        HeaderValue::from_str(&value).map_err(Error::internal)
+    }
+}
+
+/// Lets in who has a token, with the whole request.
+pub(super) async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    match answer(&guard, request, next).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn answer(guard: &Guard, request: Request, next: Next) -> Result<Response> {
+    let (mut parts, body) = request.into_parts();
+    let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let caller = match tokens::authenticate(&guard.app, &guard.addresses, header).await {
+        Ok(caller) => caller,
+        Err(Error::Unauthorized) => {
+            let error = parts.headers.contains_key(header::AUTHORIZATION).then_some("invalid_token");
+            let challenge = guard.challenge(&parts.headers, &Scopes::of(&SCOPES), error)?;
+            return Ok(with_challenge(Error::Unauthorized.into_response(), challenge));
+        }
+        Err(error) => return Err(error),
+    };
+    let bytes = tokio::time::timeout(guard.time, to_bytes(body, guard.most_bytes)).await;
+    let bytes = bytes
+        .map_err(|_| Error::Timeout(format!("The body did not arrive within {} seconds.", guard.time.as_secs())))?
+        .map_err(|_| {
+            Error::TooLarge(format!("The body broke off, or is larger than {} bytes.", guard.most_bytes))
+        })?;
+    let asker = Asker { caller, lacks: Arc::default() };
+    let (lacks, held) = (Arc::clone(&asker.lacks), asker.caller.scopes().clone());
+    parts.extensions.insert(asker);
+    let headers = parts.headers.clone();
+    let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+    let Some(scope) = lacks.get() else { return Ok(response) };
+    let challenge = guard.challenge(&headers, &held.with(*scope), Some("insufficient_scope"))?;
+    let why = format!("The client was not allowed to '{}'; connect it again and allow that.", scope.name());
+    Ok(with_challenge(Error::Forbidden(why).into_response(), challenge))
+}
+
+fn with_challenge(mut response: Response, challenge: HeaderValue) -> Response {
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    response
+}
+
+/// Gives the refusals of the transport, which are plain sentences, the form of
+/// this server's.
+pub(super) async fn as_json(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !status.is_client_error() || kind.starts_with("application/json") {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let sentence = to_bytes(body, MOST_SENTENCE).await.unwrap_or_default();
+    let mut sentence = String::from_utf8_lossy(&sentence).into_owned();
+    if status == StatusCode::FORBIDDEN {
+        sentence.push_str(
+            ". If this is the address by which clients reach the server, set it as public_url; \
+             web pages of other origins are let in by allowed_origins.",
+        );
+    }
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.remove(header::CONTENT_TYPE);
+    let code = status.canonical_reason().unwrap_or_default().to_lowercase().replace(' ', "_");
+    (parts.status, parts.headers, Json(json!({"error": sentence, "code": code}))).into_response()
+}
+
+/// The answer of the transport that the protocol had before 2025-03-26.
+pub(super) async fn old_transport() -> Response {
+    let error = format!("The SSE transport is not served; use streamable HTTP at {MCP_PATH}.");
+    (StatusCode::GONE, Json(json!({"error": error, "code": "gone"}))).into_response()
+}
