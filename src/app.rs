@@ -30,11 +30,11 @@ impl App {
     /// Opens the storage that the settings name.
     ///
     /// # Errors
-    /// As [`Embedder::open`], [`Db::open`] and [`Recent::new`].
+    /// As [`Embedder::open`] and [`Db::open`].
     pub async fn open(config: Config, clock: Clock) -> Result<Self> {
         let embedder = Embedder::open(&config, &clock)?;
         let db = Db::open(&config.location()?).await?;
         let search = Search::open(&db, embedder, config.search_memory_bytes).await?;
-        Ok(Self { db, clock, search, config: Arc::new(config), recent: Arc::new(Recent::new()?) })
+        Ok(Self { db, clock, search, config: Arc::new(config), recent: Arc::default() })
     }
 }

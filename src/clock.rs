@@ -53,9 +53,14 @@ impl Clock {
         Micros(Timestamp::now().as_microsecond() + self.offset.load(Ordering::Relaxed))
     }
 
-    /// Moves this clock and all its clones forward.
+    /// Moves this clock and all its clones forward, in microseconds.
+    pub fn advance(&self, micros: i64) {
+        self.offset.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// The same in days.
     pub fn advance_days(&self, days: i64) {
-        self.offset.fetch_add(days * Micros::DAY, Ordering::Relaxed);
+        self.advance(days * Micros::DAY);
     }
 }
 

@@ -29,11 +29,7 @@ pub const KEYS: &[Key] = &[
     key("data_dir", "", "Folder of the database file; by default the platform's data folder."),
     key("listen", "127.0.0.1:8787", "Address and port to serve on."),
     key("public_url", "", "URL under which clients reach the server; by default http:// and the listening address."),
-    key(
-        "allowed_origins",
-        "",
-        "Origins of web pages, with commas between, that may use MCP beside the server's own.",
-    ),
+    key("allowed_origins", "", "Origins of web pages, with commas between, that may use MCP beside the server's own."),
     key("database_url", "", "postgres://… to keep the data in PostgreSQL instead of a file."),
     key(
         "embedder",

@@ -16,6 +16,7 @@ pub mod http;
 pub mod id;
 pub mod mcp;
 pub mod memory;
+pub mod outbound;
 pub mod receipt;
 pub mod search;
 pub mod web;

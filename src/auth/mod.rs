@@ -12,7 +12,7 @@ pub mod session;
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use crate::clock::Micros;
 use crate::error::{Error, Result};
@@ -166,25 +166,22 @@ impl Caller {
 }
 
 /// What a process keeps in memory about callers. Another process need not know it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Recent {
     /// When a use of a token was last recorded, by its look-up part or its grant.
     uses: Mutex<HashMap<String, Micros>>,
     sign_in: session::Attempts,
-    documents: oauth::Documents,
+    /// Made when first needed, since reading a machine's certificates takes a while.
+    documents: OnceLock<oauth::Documents>,
 }
 
 impl Recent {
-    /// Nothing yet.
-    ///
-    /// # Errors
-    /// As [`oauth::Documents::new`].
-    pub fn new() -> Result<Self> {
-        Ok(Self {
-            uses: Mutex::default(),
-            sign_in: session::Attempts::default(),
-            documents: oauth::Documents::new()?,
-        })
+    fn documents(&self) -> Result<&oauth::Documents> {
+        if let Some(documents) = self.documents.get() {
+            return Ok(documents);
+        }
+        let made = oauth::documents()?;
+        Ok(self.documents.get_or_init(|| made))
     }
 }
 

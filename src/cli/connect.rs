@@ -17,16 +17,15 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
+use serde_json::{Value, json};
 
 use super::print;
+use crate::address::MCP_PATH;
 use crate::error::{Error, Result};
 
 /// What every client calls this server.
 const NAME: &str = "commonplace";
-/// Where a server answers MCP.
-const ENDPOINT: &str = "/api/mcp/mcp";
 
 /// Which client to connect, and to what.
 #[derive(Debug, Args)]
@@ -48,20 +47,12 @@ pub(super) struct Connect {
 /// The clients that this program knows how to connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Client {
-    /// Claude Code
     ClaudeCode,
-    /// Claude Desktop
     ClaudeDesktop,
-    /// Cursor
     Cursor,
-    /// Visual Studio Code
-    #[value(name = "vscode")]
-    VsCode,
-    /// Codex
+    Vscode,
     Codex,
-    #[value(name = "chatgpt", help = "ChatGPT on the web")]
-    ChatGpt,
-    /// Claude on the web
+    Chatgpt,
     ClaudeWeb,
     /// Any client that can only run a program, by way of mcp-remote
     McpRemote,
@@ -85,33 +76,22 @@ struct Places {
     claude_desktop: PathBuf,
 }
 
-/// One server in a client's JSON file. The fields are in the order in which
-/// people write them.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Entry {
-    Program {
-        #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-        kind: Option<&'static str>,
-        command: String,
-        args: Vec<String>,
-        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-        env: BTreeMap<&'static str, String>,
-    },
-    Http {
-        #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-        kind: Option<&'static str>,
-        url: String,
-        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-        headers: BTreeMap<&'static str, String>,
-    },
+/// One server in a client's JSON file, its fields in the order in which people
+/// write them.
+#[derive(Debug)]
+struct Entry(Vec<(&'static str, Value)>);
+
+impl Serialize for Entry {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 /// What there is to do for a client.
 #[derive(Debug)]
 enum Plan {
     /// An entry in the object `section` of `file`, and what to do then.
-    File { file: PathBuf, section: &'static str, entry: Entry, then: String },
+    File { file: PathBuf, section: &'static str, entry: Entry, then: &'static str },
     /// Something that only the user can do.
     Steps(String),
 }
@@ -137,14 +117,12 @@ pub(super) fn run(args: &Connect, data_dir: Option<&Path>, config: Option<&Path>
             merged("", section, &entry)?
         ),
         Plan::Steps(steps) if args.write => {
-            format!("Nothing was written, since this client keeps no file for others to edit.\n\n{steps}")
+            format!("Nothing was written: this is for you to do.\n\n{steps}")
         }
         Plan::Steps(steps) => steps,
     };
-    for note in notes(&server, std::env::vars_os().map(|(name, _)| name)) {
-        out.push('\n');
-        out.push_str(&note);
-        out.push('\n');
+    if let Some(note) = note(&server, std::env::vars_os().map(|(name, _)| name)) {
+        out = format!("{out}\n{note}\n");
     }
     print(&out)
 }
@@ -161,12 +139,8 @@ impl Places {
         } else {
             dirs.config_dir().join("Claude")
         };
-        Ok(Self {
-            program: utf8(&program)?,
-            home: dirs.home_dir().to_owned(),
-            config: dirs.config_dir().to_owned(),
-            claude_desktop,
-        })
+        let (home, config) = (dirs.home_dir().to_owned(), dirs.config_dir().to_owned());
+        Ok(Self { program: utf8(&program)?, home, config, claude_desktop })
     }
 }
 
@@ -192,212 +166,181 @@ fn utf8(path: &Path) -> Result<String> {
 }
 
 fn plan(client: Client, server: &Server, places: &Places) -> Result<Plan> {
-    let file = |file: PathBuf, section, entry, then: &str| Ok(Plan::File { file, section, entry, then: then.into() });
-    match client {
+    let file = |file, section, entry, then| Ok(Plan::File { file, section, entry, then });
+    let steps = match client {
         Client::ClaudeDesktop => {
-            let entry = match server {
-                Server::Remote { base, token: None } => through_mcp_remote(base, None),
-                _ => run_program(server, places, None),
-            };
-            let then = match server {
-                Server::Remote { token: None, .. } => {
+            let (entry, then) = match server {
+                Server::Remote { base, token: None } => (
+                    through_mcp_remote(base, None),
                     "Then quit and start Claude Desktop, which opens the browser for you to sign in. The entry runs \
                      mcp-remote, which needs Node.js; a server with a public https URL can be added under Settings, \
-                     Connectors instead, without it."
-                }
-                _ => "Then quit and start Claude Desktop.",
+                     Connectors instead, without it.",
+                ),
+                _ => (run_program(server, places), "Then quit and start Claude Desktop."),
             };
-            file(places.claude_desktop.join("claude_desktop_config.json"), "mcpServers", entry, then)
+            return file(places.claude_desktop.join("claude_desktop_config.json"), "mcpServers", entry, then);
         }
         Client::Cursor => {
             let then = "Then switch commonplace on in Cursor's settings for MCP; it asks you to sign in if it has to.";
-            file(places.home.join(".cursor").join("mcp.json"), "mcpServers", native(server, places, [None; 2]), then)
+            return file(places.home.join(".cursor").join("mcp.json"), "mcpServers", native(server, places), then);
         }
-        Client::VsCode => {
+        Client::Vscode => {
             let then = "Then run 'MCP: List Servers' from the Command Palette and start commonplace. \
                         (A profile other than the default one has an mcp.json of its own: 'MCP: Open User \
                         Configuration' opens it.)";
-            let entry = native(server, places, [Some("stdio"), Some("http")]);
-            file(places.config.join("Code").join("User").join("mcp.json"), "servers", entry, then)
+            let mut entry = native(server, places);
+            let kind = if matches!(server, Server::Local { .. }) { "stdio" } else { "http" };
+            entry.0.insert(0, ("type", kind.into()));
+            return file(places.config.join("Code").join("User").join("mcp.json"), "servers", entry, then);
         }
-        Client::ClaudeCode => Ok(Plan::Steps(claude_code(server, places))),
-        Client::Codex => Ok(Plan::Steps(codex(server, places))),
+        Client::ClaudeCode => claude_code(server, places),
+        Client::Codex => codex(server, places),
         Client::McpRemote => {
             let Server::Remote { base, token } = server else {
                 return Err(Error::invalid("mcp-remote connects to a server over HTTP; name it with --url URL."));
             };
             let entry = merged("", "mcpServers", &through_mcp_remote(base, token.as_deref()))?;
-            Ok(Plan::Steps(format!(
+            format!(
                 "mcp-remote is a bridge for clients that can only run a program; it needs Node.js. Put this where \
                  your client keeps its MCP servers:\n\n{entry}"
-            )))
+            )
         }
-        Client::ChatGpt => public(server, "ChatGPT").map(|url| {
-            Plan::Steps(format!(
-                "In ChatGPT on the web:\n\
-                 1. Open Settings, Apps, Advanced settings, and switch Developer mode on.\n\
-                 2. Choose Create app. Name: {NAME}. MCP server URL: {url}\n   Authentication: OAuth.\n\
-                 3. Create it, sign in on the page of your server that opens, and allow the access.\n\
-                 4. In a chat choose +, More, Developer mode, and switch {NAME} on.\n"
-            ))
-        }),
-        Client::ClaudeWeb => public(server, "Claude on the web").map(|url| {
-            Plan::Steps(format!(
-                "On claude.ai (what you add there is in the apps, too):\n\
-                 1. Open Settings, Connectors (or Customize, Connectors), and choose Add custom connector.\n\
-                 2. Name: {NAME}. URL: {url}\n   Leave the advanced settings empty.\n\
-                 3. Choose Connect, sign in on the page of your server that opens, and allow the access.\n\
-                 4. In a chat, switch {NAME} on in the menu of tools.\n"
-            ))
-        }),
-    }
+        Client::Chatgpt => format!(
+            "In ChatGPT on the web:\n\
+             1. Open Settings, Apps, Advanced settings, and switch Developer mode on.\n\
+             2. Choose Create app. Name: {NAME}. Authentication: OAuth. MCP server URL: {}\n\
+             3. Create it, sign in on the page of your server that opens, and allow the access.\n\
+             4. In a chat choose +, More, Developer mode, and switch {NAME} on.\n",
+            public(server, "ChatGPT")?
+        ),
+        Client::ClaudeWeb => format!(
+            "On claude.ai (what you add there is in the apps, too):\n\
+             1. Open Settings, Connectors (or Customize, Connectors), and choose Add custom connector.\n\
+             2. Leave the advanced settings empty. Name: {NAME}. URL: {}\n\
+             3. Choose Connect, sign in on the page of your server that opens, and allow the access.\n\
+             4. In a chat, switch {NAME} on in the menu of tools.\n",
+            public(server, "Claude on the web")?
+        ),
+    };
+    Ok(Plan::Steps(steps))
+}
+
+fn endpoint(base: &str) -> String {
+    format!("{base}{MCP_PATH}")
 }
 
 /// The endpoint of a server that a service on the internet is to reach.
 fn public(server: &Server, client: &str) -> Result<String> {
     match server {
-        Server::Remote { base, .. } if base.starts_with("https://") && !is_loopback(base) => {
-            Ok(format!("{base}{ENDPOINT}"))
-        }
-        _ => Err(Error::invalid(format!(
-            "{client} reaches your server over the internet; name its public URL with --url https://…"
-        ))),
+        Server::Remote { base, .. } if base.starts_with("https://") && !is_loopback(base) => Ok(endpoint(base)),
+        _ => Err(Error::invalid(format!("{client} reaches a server over the internet: --url https://… is needed."))),
     }
 }
 
-fn native(server: &Server, places: &Places, [program, http]: [Option<&'static str>; 2]) -> Entry {
-    match server {
-        Server::Local { .. } => run_program(server, places, program),
-        Server::Remote { base, token } => Entry::Http {
-            kind: http,
-            url: format!("{base}{ENDPOINT}"),
-            headers: token.iter().map(|token| ("Authorization", format!("Bearer {token}"))).collect(),
-        },
-    }
+fn native(server: &Server, places: &Places) -> Entry {
+    let Server::Remote { base, token } = server else { return run_program(server, places) };
+    let headers = token.iter().map(|token| ("headers", json!({ "Authorization": format!("Bearer {token}") })));
+    Entry([("url", endpoint(base).into())].into_iter().chain(headers).collect())
 }
 
 /// Runs this program, which opens the local data or passes on to a server.
-fn run_program(server: &Server, places: &Places, kind: Option<&'static str>) -> Entry {
-    let (args, env) = match server {
-        Server::Local { args } => (args.clone(), BTreeMap::new()),
+fn run_program(server: &Server, places: &Places) -> Entry {
+    let command = ("command", places.program.clone().into());
+    match server {
+        Server::Local { args } => Entry(vec![command, ("args", json!(args))]),
         Server::Remote { base, token } => {
-            let token = token.iter().map(|token| ("COMMONPLACE_TOKEN", token.clone()));
-            (vec!["mcp".to_owned()], [("COMMONPLACE_URL", base.clone())].into_iter().chain(token).collect())
+            let env = json!({ "COMMONPLACE_URL": base, "COMMONPLACE_TOKEN": token });
+            Entry(vec![command, ("args", json!(["mcp"])), ("env", env)])
         }
-    };
-    Entry::Program { kind, command: places.program.clone(), args, env }
+    }
 }
 
 /// The token is in the environment, and no argument has a space: some clients
 /// on Windows take arguments of npx apart at spaces (README of mcp-remote).
 fn through_mcp_remote(base: &str, token: Option<&str>) -> Entry {
-    let mut args = vec!["-y".to_owned(), "mcp-remote".to_owned(), format!("{base}{ENDPOINT}")];
+    let mut args = vec!["-y".to_owned(), "mcp-remote".to_owned(), endpoint(base)];
     if base.starts_with("http://") && !matches!(host(base), "localhost" | "127.0.0.1") {
         args.push("--allow-http".to_owned());
     }
     if token.is_some() {
         args.extend(["--header".to_owned(), "Authorization:${AUTH_HEADER}".to_owned()]);
     }
-    let env = token.iter().map(|token| ("AUTH_HEADER", format!("Bearer {token}"))).collect();
-    Entry::Program { kind: None, command: "npx".to_owned(), args, env }
+    let env = token.iter().map(|token| ("env", json!({ "AUTH_HEADER": format!("Bearer {token}") })));
+    Entry([("command", "npx".into()), ("args", json!(args))].into_iter().chain(env).collect())
 }
 
 fn claude_code(server: &Server, places: &Places) -> String {
-    let mut command = vec!["claude", "mcp", "add", "--scope", "user", "--transport"];
-    let (url, header);
-    let then = match server {
-        Server::Local { args } => {
-            command.extend(["stdio", NAME, "--", &places.program]);
-            command.extend(args.iter().map(String::as_str));
-            "Look at it with 'claude mcp list'."
-        }
+    let (command, then) = match server {
+        Server::Local { args } => (
+            command_line("claude mcp add --scope user --transport stdio commonplace --", &run_with(args, places)),
+            "Look at it with 'claude mcp list'.",
+        ),
         Server::Remote { base, token } => {
-            url = format!("{base}{ENDPOINT}");
-            command.extend(["http", NAME, &url]);
             // The option takes any number of values, so it has to be the last.
-            match token {
-                Some(token) => {
-                    header = format!("Authorization: Bearer {token}");
-                    command.extend(["--header", &header]);
-                    "Look at it with 'claude mcp list'."
-                }
+            let header = token.iter().flat_map(|token| ["--header".into(), format!("Authorization: Bearer {token}")]);
+            let words: Vec<_> = [endpoint(base)].into_iter().chain(header).collect();
+            let then = match token {
+                Some(_) => "Look at it with 'claude mcp list'.",
                 None => "Then type /mcp in Claude Code, choose commonplace and Authenticate.",
-            }
+            };
+            (command_line("claude mcp add --scope user --transport http commonplace", &words), then)
         }
     };
     format!(
-        "Claude Code has a command for this:\n\n  {}\n\n{then}\n\
-         If it has a {NAME} already, take that out before: claude mcp remove --scope user {NAME}\n",
-        command_line(&command, cfg!(windows))
+        "Claude Code has a command for this:\n\n  {command}\n\n{then}\n\
+         If it has a {NAME} already, take that out before: claude mcp remove --scope user {NAME}\n"
     )
 }
 
 fn codex(server: &Server, places: &Places) -> String {
-    let mut command = vec!["codex", "mcp", "add", NAME];
-    let (url, set);
-    let then = match server {
-        Server::Local { args } => {
-            command.extend(["--", &places.program]);
-            command.extend(args.iter().map(String::as_str));
-            "Look at it with 'codex mcp list'."
-        }
+    let look = "Look at it with 'codex mcp list'.";
+    let (command, then) = match server {
+        Server::Local { args } => (command_line("codex mcp add commonplace --", &run_with(args, places)), look.into()),
         Server::Remote { base, token } => {
-            url = format!("{base}{ENDPOINT}");
-            command.extend(["--url", &url]);
+            let command = command_line("codex mcp add commonplace --url", &[endpoint(base)]);
+            let assign = if cfg!(windows) { "setx COMMONPLACE_TOKEN " } else { "export COMMONPLACE_TOKEN=" };
             match token {
-                Some(token) => {
-                    command.extend(["--bearer-token-env-var", "COMMONPLACE_TOKEN"]);
-                    set = format!(
-                        "Codex reads the token from the environment whenever it starts, so set it in your shell's \
-                         profile:\n\n  {}",
-                        variable("COMMONPLACE_TOKEN", token, cfg!(windows))
-                    );
-                    &set
+                Some(token) => (
+                    format!("{command} --bearer-token-env-var COMMONPLACE_TOKEN"),
+                    format!(
+                        "Codex reads the token from the environment whenever it starts, so set it for good, such as \
+                         in your shell's profile:\n\n  {assign}{token}\n\n{look}"
+                    ),
+                ),
+                None => {
+                    (command, "It opens the browser for you to sign in; if not: codex mcp login commonplace".into())
                 }
-                None => "It opens the browser for you to sign in; if it does not, run: codex mcp login commonplace",
             }
         }
     };
-    format!("Codex has a command for this:\n\n  {}\n\n{then}\n", command_line(&command, cfg!(windows)))
+    format!("Codex has a command for this:\n\n  {command}\n\n{then}\n")
 }
 
-fn variable(name: &str, value: &str, windows: bool) -> String {
-    let value = quoted(value, windows);
-    if windows { format!("setx {name} {value}") } else { format!("export {name}={value}") }
+fn run_with(args: &[String], places: &Places) -> Vec<String> {
+    [&places.program].into_iter().chain(args).cloned().collect()
 }
 
 /// What someone should know beside the steps.
-fn notes<N: AsRef<OsStr>>(server: &Server, variables: impl Iterator<Item = N>) -> Vec<String> {
-    match server {
-        Server::Local { .. } => {
-            let elsewhere = ["COMMONPLACE_DATA_DIR", "COMMONPLACE_CONFIG", "COMMONPLACE_URL", "COMMONPLACE_TOKEN"];
-            let mut lost: Vec<String> = variables
-                .filter_map(|name| name.as_ref().to_str().map(str::to_owned))
-                .filter(|name| name.starts_with("COMMONPLACE_") && !elsewhere.contains(&name.as_str()))
-                .collect();
-            lost.sort();
-            (!lost.is_empty())
-                .then(|| {
-                    format!(
-                        "Note: a client does not start the program with the variables of this shell. Put into the \
-                         configuration file what these say: {}.",
-                        lost.join(", ")
-                    )
-                })
-                .into_iter()
-                .collect()
-        }
-        Server::Remote { base, .. } if base.starts_with("http://") && !is_loopback(base) => vec![
-            "Note: this URL is not https, so anyone on the way can read the memories and the credential.".to_owned(),
-        ],
-        Server::Remote { .. } => Vec::new(),
+fn note<N: AsRef<OsStr>>(server: &Server, variables: impl Iterator<Item = N>) -> Option<String> {
+    if let Server::Remote { base, .. } = server {
+        let open = base.starts_with("http://") && !is_loopback(base);
+        let note = "Note: this URL is not https, so anyone on the way can read the memories and the credential.";
+        return open.then(|| note.to_owned());
     }
+    let elsewhere = ["COMMONPLACE_DATA_DIR", "COMMONPLACE_CONFIG", "COMMONPLACE_URL", "COMMONPLACE_TOKEN"];
+    let mut lost: Vec<String> = variables
+        .filter_map(|name| name.as_ref().to_str().map(str::to_owned))
+        .filter(|name| name.starts_with("COMMONPLACE_") && !elsewhere.contains(&name.as_str()))
+        .collect();
+    lost.sort();
+    let note = "Note: the client won't have this shell's variables. Put into the configuration file what these say:";
+    (!lost.is_empty()).then(|| format!("{note} {}.", lost.join(", ")))
 }
 
 /// The base URL in what was given, which may name the endpoint.
 fn base_url(given: &str) -> Result<String, String> {
     let base = given.trim_end_matches('/');
-    let base = base.strip_suffix(ENDPOINT).unwrap_or(base).trim_end_matches('/');
+    let base = base.strip_suffix(MCP_PATH).unwrap_or(base).trim_end_matches('/');
     let rest = base.strip_prefix("https://").or_else(|| base.strip_prefix("http://"));
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
     match rest {
@@ -429,8 +372,9 @@ fn is_loopback(url: &str) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-fn command_line(words: &[&str], windows: bool) -> String {
-    words.iter().map(|word| quoted(word, windows)).collect::<Vec<_>>().join(" ")
+/// What begins a command as it is, and more words of it, for a shell of this system.
+fn command_line(begin: &str, words: &[String]) -> String {
+    words.iter().fold(begin.to_owned(), |line, word| format!("{line} {}", quoted(word, cfg!(windows))))
 }
 
 /// A word for a POSIX shell or, in double quotes, for those of Windows.
@@ -449,16 +393,9 @@ fn quoted(word: &str, windows: bool) -> String {
 fn write(file: &Path, section: &str, entry: &Entry) -> Result<String> {
     let fails = |error: std::io::Error| Error::invalid(format!("{} can't be written: {error}.", file.display()));
     // A link stays one; what it leads to is replaced.
-    let target = match fs::canonicalize(file) {
-        Ok(target) => target,
-        Err(error) if error.kind() == ErrorKind::NotFound => file.to_owned(),
-        Err(error) => return Err(fails(error)),
-    };
-    let old = match fs::read_to_string(&target) {
-        Ok(text) => Some(text),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(Error::invalid(format!("{} can't be read: {error}.", file.display()))),
-    };
+    let target = if_there(fs::canonicalize(file)).map_err(fails)?.unwrap_or_else(|| file.to_owned());
+    let old = if_there(fs::read_to_string(&target))
+        .map_err(|error| Error::invalid(format!("{} can't be read: {error}.", file.display())))?;
     let new = merged(old.as_deref().unwrap_or_default(), section, entry).map_err(|error| {
         Error::invalid(format!(
             "{} was left as it is. {error} Add the entry by hand; without --write this command shows it.",
@@ -470,6 +407,14 @@ fn write(file: &Path, section: &str, entry: &Entry) -> Result<String> {
     }
     replace(&target, &new).map_err(fails)?;
     Ok(format!("Wrote {}.", file.display()))
+}
+
+/// What is not there is none.
+fn if_there<T>(found: std::io::Result<T>) -> std::io::Result<Option<T>> {
+    match found {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 /// Replaces the file whole or not at all, with the permissions it had. A new
@@ -486,10 +431,8 @@ fn replace(file: &Path, text: &str) -> std::io::Result<()> {
     let mut out = options.open(&beside)?;
     let done = (|| {
         out.write_all(text.as_bytes())?;
-        match fs::metadata(file) {
-            Ok(old) => out.set_permissions(old.permissions())?,
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+        if let Some(old) = if_there(fs::metadata(file))? {
+            out.set_permissions(old.permissions())?;
         }
         out.sync_all()?;
         fs::rename(&beside, file)
@@ -531,7 +474,6 @@ fn merged(text: &str, section: &str, entry: &Entry) -> Result<String> {
 struct Object {
     inside: Range<usize>,
     members: Vec<(String, Range<usize>)>,
-    first_key: usize,
 }
 
 impl Object {
@@ -539,11 +481,10 @@ impl Object {
     /// if that is another kind of value.
     fn at(text: &str, at: usize) -> Option<Self> {
         let start = after(text, at, '{')?;
-        let first_key = skip_blanks(text, start);
-        let (mut at, mut members) = (first_key, Vec::new());
+        let (mut at, mut members) = (start, Vec::new());
         loop {
             if let Some(end) = after(text, at, '}') {
-                return Some(Self { inside: start..end - 1, members, first_key });
+                return Some(Self { inside: start..end - 1, members });
             }
             at = skip_blanks(text, after(text, at, ',').unwrap_or(at));
             let (key, end) = value_at::<String>(text, at)?;
@@ -580,9 +521,10 @@ struct Style<'a> {
 
 impl<'a> Style<'a> {
     fn of(text: &'a str, top: &Object) -> Self {
-        let before = &text[..top.first_key];
+        let before = &text[..skip_blanks(text, top.inside.start)];
         let indent = before.rfind('\n').map_or("", |newline| &before[newline + 1..]);
-        let indented = !top.members.is_empty() && !indent.is_empty();
+        let indented =
+            !top.members.is_empty() && indent.bytes().all(|byte| matches!(byte, b' ' | b'\t')) && !indent.is_empty();
         let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
         Self { newline, indent: if indented { indent } else { "  " } }
     }
@@ -622,7 +564,6 @@ fn value_at<T: DeserializeOwned>(text: &str, at: usize) -> Option<(T, usize)> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
 
@@ -644,15 +585,7 @@ mod tests {
     }
 
     fn entry() -> Entry {
-        native(&remote(Some("cmpl_x")), &places(), [None; 2])
-    }
-
-    fn in_file(client: Client, server: &Server) -> (String, String) {
-        let Ok(Plan::File { file, section, entry, .. }) = plan(client, server, &places()) else {
-            panic!("{client:?} has a file");
-        };
-        let text = merged("", section, &entry).unwrap();
-        (file.display().to_string(), serde_json::from_str::<Value>(&text).unwrap().to_string())
+        native(&remote(Some("cmpl_x")), &places())
     }
 
     fn steps(client: Client, server: &Server) -> String {
@@ -674,11 +607,8 @@ mod tests {
         let proxy = json!({"command": program, "args": ["mcp"],
             "env": {"COMMONPLACE_URL": "https://m.example", "COMMONPLACE_TOKEN": "cmpl_x"}});
         let bridge = json!({"command": "npx", "args": ["-y", "mcp-remote", url]});
-        let (desktop, cursor, code) = (
-            "/home/ann/.config/Claude/claude_desktop_config.json",
-            "/home/ann/.cursor/mcp.json",
-            "/home/ann/.config/Code/User/mcp.json",
-        );
+        let desktop = "/home/ann/.config/Claude/claude_desktop_config.json";
+        let (cursor, code) = ("/home/ann/.cursor/mcp.json", "/home/ann/.config/Code/User/mcp.json");
         let token = remote(Some("cmpl_x"));
         for (client, server, file, section, entry) in [
             (Client::ClaudeDesktop, local(), desktop, "mcpServers", run.clone()),
@@ -687,12 +617,15 @@ mod tests {
             (Client::Cursor, local(), cursor, "mcpServers", run),
             (Client::Cursor, token.clone(), cursor, "mcpServers", json!({"url": url, "headers": headers})),
             (Client::Cursor, remote(None), cursor, "mcpServers", json!({"url": url})),
-            (Client::VsCode, local(), code, "servers", typed),
-            (Client::VsCode, token, code, "servers", json!({"type": "http", "url": url, "headers": headers})),
-            (Client::VsCode, remote(None), code, "servers", json!({"type": "http", "url": url})),
+            (Client::Vscode, local(), code, "servers", typed),
+            (Client::Vscode, token, code, "servers", json!({"type": "http", "url": url, "headers": headers})),
+            (Client::Vscode, remote(None), code, "servers", json!({"type": "http", "url": url})),
         ] {
-            let wanted = json!({section: {"commonplace": entry}}).to_string();
-            assert_eq!(in_file(client, &server), (file.to_owned(), wanted), "{client:?} {server:?}");
+            let Ok(Plan::File { file: to, section: within, entry: with, .. }) = plan(client, &server, &places()) else {
+                panic!("{client:?} has a file");
+            };
+            let said = (to.display().to_string(), within, json!(with));
+            assert_eq!(said, (file.to_owned(), section, entry), "{client:?} {server:?}");
         }
     }
 
@@ -707,7 +640,6 @@ mod tests {
         assert!(code.contains(&format!("{add} --header 'Authorization: Bearer cmpl_x'\n")), "{code}");
         let code = steps(Client::ClaudeCode, &remote(None));
         assert!(code.contains(&format!("{add}\n")) && code.contains("/mcp in Claude Code"), "{code}");
-
         let codex = steps(Client::Codex, &local());
         assert!(codex.contains(&format!("codex mcp add {tail}\n")), "{codex}");
         let codex = steps(Client::Codex, &remote(Some("cmpl_x")));
@@ -720,13 +652,13 @@ mod tests {
 
     #[test]
     fn services_on_the_internet_take_a_public_https_url_only() {
-        for client in [Client::ChatGpt, Client::ClaudeWeb] {
+        for client in [Client::Chatgpt, Client::ClaudeWeb] {
             assert!(steps(client, &remote(None)).contains("https://m.example/api/mcp/mcp\n"));
-            for base in ["http://m.example", "https://localhost:8787", "https://127.0.0.1", "https://[::1]:1"] {
-                let server = Server::Remote { base: base.into(), token: None };
-                assert!(matches!(plan(client, &server, &places()), Err(Error::Invalid(_))), "{base}");
+            let refused = ["http://m.example", "https://localhost:8787", "https://127.0.0.1", "https://[::1]:1"];
+            let refused = refused.map(|base| Server::Remote { base: base.into(), token: None });
+            for server in [local()].iter().chain(&refused) {
+                assert!(matches!(plan(client, server, &places()), Err(Error::Invalid(_))), "{server:?}");
             }
-            assert!(matches!(plan(client, &local(), &places()), Err(Error::Invalid(_))));
         }
     }
 
@@ -734,10 +666,11 @@ mod tests {
     fn mcp_remote_has_the_token_in_its_environment_and_no_space_in_an_argument() {
         assert!(matches!(plan(Client::McpRemote, &local(), &places()), Err(Error::Invalid(_))));
         for (base, allow) in [("https://m.example", false), ("http://127.0.0.1:8787", false), ("http://nas", true)] {
-            let Entry::Program { args, env, .. } = through_mcp_remote(base, Some("cmpl_x")) else { panic!() };
-            assert_eq!(args.contains(&"--allow-http".to_owned()), allow, "{base}");
+            let entry = json!(through_mcp_remote(base, Some("cmpl_x")));
+            let args: Vec<_> = entry["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
+            assert_eq!(args.contains(&"--allow-http"), allow, "{base}");
             assert!(!args.iter().any(|arg| arg.contains(' ') || arg.contains("cmpl_x")), "{args:?}");
-            assert_eq!(env["AUTH_HEADER"], "Bearer cmpl_x");
+            assert_eq!(entry["env"]["AUTH_HEADER"], "Bearer cmpl_x");
         }
     }
 
@@ -747,7 +680,7 @@ mod tests {
             assert_eq!(base_url(given).as_deref(), Ok("https://m.example"), "{given}");
         }
         assert_eq!(base_url("http://[::1]:8787").as_deref(), Ok("http://[::1]:8787"));
-        for bad in ["", "m.example", "ftp://m", "https://", "https://:80", "https://a b", "https://u@h", "https://h?x"] {
+        for bad in ["", "m.example", "ftp://m", "https://", "https://:80", "https://a b", "https://u@h", "h?x"] {
             assert!(base_url(bad).is_err(), "{bad}");
         }
         assert!(token("cmpl_aB3-x").is_ok() && token("").is_err() && token("a b").is_err() && token("a\"").is_err());
@@ -756,12 +689,13 @@ mod tests {
     #[test]
     fn what_a_client_would_not_know_is_said_by_name() {
         let variables = ["PATH", "COMMONPLACE_DATABASE_URL", "COMMONPLACE_DATA_DIR"];
-        let said = notes(&local(), variables.iter()).join("");
+        let said = note(&local(), variables.iter()).unwrap();
         assert!(said.ends_with("COMMONPLACE_DATABASE_URL."), "{said}");
-        assert!(notes(&local(), ["PATH"].iter()).is_empty() && notes(&remote(None), variables.iter()).is_empty());
+        assert_eq!(note(&local(), ["PATH"].iter()), None);
         let server = |base: &str| Server::Remote { base: base.into(), token: None };
-        assert_eq!(notes(&server("http://nas:8787"), variables.iter()).len(), 1);
-        assert!(notes(&server("http://[::1]:8787"), variables.iter()).is_empty());
+        assert!(note(&server("http://nas:8787"), variables.iter()).unwrap().contains("not https"));
+        assert_eq!(note(&server("http://[::1]:8787"), variables.iter()), None);
+        assert_eq!(note(&remote(None), variables.iter()), None);
     }
 
     #[test]
@@ -791,9 +725,9 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_replaced_whole_keeps_its_mode_and_is_not_touched_twice() {
+    fn a_file_is_replaced_whole_keeps_its_mode_or_is_not_touched() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("deep").join("mcp.json");
+        let file = folder.path().join("deep/mcp.json");
         assert!(write(&file, "servers", &entry()).unwrap().starts_with("Wrote"));
         let first = fs::read_to_string(&file).unwrap();
         assert!(write(&file, "servers", &entry()).unwrap().contains("already"));
@@ -806,88 +740,59 @@ mod tests {
             fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
             let link = folder.path().join("link.json");
             symlink(&file, &link).unwrap();
-            assert!(write(&link, "others", &entry()).unwrap().starts_with("Wrote"));
+            write(&link, "others", &entry()).unwrap();
             assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-            assert_eq!(mode(&file), 0o640);
-            assert!(fs::read_to_string(&file).unwrap().contains("\"others\""));
+            assert_eq!((mode(&file), fs::read_to_string(&file).unwrap().contains("\"others\"")), (0o640, true));
         }
-        let names = fs::read_dir(file.parent().unwrap()).unwrap().count();
-        assert_eq!(names, 1, "a temporary file was left");
-    }
-
-    #[test]
-    fn a_file_that_is_refused_is_left_as_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("mcp.json");
         fs::write(&file, "{ // mine\n}").unwrap();
         let message = write(&file, "servers", &entry()).unwrap_err().to_string();
         assert!(message.contains("mcp.json was left as it is") && message.contains("by hand"), "{message}");
         assert_eq!(fs::read_to_string(&file).unwrap(), "{ // mine\n}");
+        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "a temporary file was left");
     }
 
-    fn any_json() -> impl Strategy<Value = Value> {
+    fn any_object() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
             ".{0,8}".prop_map(Value::from),
         ];
-        leaf.prop_recursive(3, 24, 4, |inner| {
-            prop_oneof![
-                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                proptest::collection::hash_map("[a-c\"\\\\{},:]{0,3}", inner, 0..4)
-                    .prop_map(|map| Value::Object(map.into_iter().collect())),
-            ]
-        })
-    }
-
-    fn any_file() -> impl Strategy<Value = (Value, String)> {
-        let object = || any_json().prop_map(|value| if value.is_object() { value } else { json!({ "k": value }) });
-        let servers = proptest::option::of((object(), proptest::option::of(any_json())));
-        (object(), servers, any::<bool>()).prop_map(|(mut file, servers, pretty)| {
-            if let Some((mut servers, ours)) = servers {
-                if let Some(ours) = ours {
-                    servers[NAME] = ours;
-                }
-                file["servers"] = servers;
-            }
-            let text = if pretty { serde_json::to_string_pretty(&file).unwrap() } else { file.to_string() };
-            (file, text)
-        })
+        let object = |inner| {
+            let key = prop_oneof![Just("servers".to_owned()), Just(NAME.to_owned()), "[a-c\"\\\\{},:]{0,3}"];
+            proptest::collection::hash_map(key, inner, 0..5).prop_map(|map| Value::Object(map.into_iter().collect()))
+        };
+        let array = |inner| proptest::collection::vec(inner, 0..4).prop_map(Value::from);
+        object(
+            leaf.prop_recursive(3, 24, 4, move |inner| prop_oneof![2 => object(inner.clone()), 1 => array(inner)])
+                .boxed(),
+        )
     }
 
     proptest! {
         #[test]
-        fn merging_sets_the_entry_and_nothing_else((file, text) in any_file()) {
+        fn merging_sets_the_entry_and_nothing_else(file in any_object(), pretty: bool) {
+            let text = if pretty { format!("{file:#}") } else { file.to_string() };
+            if file.get("servers").is_some_and(|servers| !servers.is_object()) {
+                prop_assert!(merged(&text, "servers", &entry()).is_err());
+                return Ok(());
+            }
             let new = merged(&text, "servers", &entry()).unwrap();
             let mut wanted = file.clone();
-            wanted["servers"][NAME] = serde_json::to_value(entry()).unwrap();
+            wanted["servers"][NAME] = json!(entry());
             prop_assert_eq!(serde_json::from_str::<Value>(&new).unwrap(), wanted);
             prop_assert_eq!(&merged(&new, "servers", &entry()).unwrap(), &new);
             if file["servers"].get(NAME).is_none() {
-                let same = |a: &mut dyn Iterator<Item = u8>, b: &mut dyn Iterator<Item = u8>| {
-                    a.zip(b).take_while(|(a, b)| a == b).count()
-                };
-                let head = same(&mut text.bytes(), &mut new.bytes());
-                let tail = same(&mut text.bytes().rev(), &mut new.bytes().rev());
+                let head = text.bytes().zip(new.bytes()).take_while(|(old, new)| old == new).count();
+                let tail = text.bytes().rev().zip(new.bytes().rev()).take_while(|(old, new)| old == new).count();
                 prop_assert!(head + tail >= text.len(), "{} became {}", text, new);
             }
         }
 
         #[test]
-        fn any_text_is_merged_or_refused(text in "[\\{\\}\\[\\]\",:ab1 \n]{0,12}") {
-            if let Ok(new) = merged(&text, "servers", &entry()) {
-                prop_assert!(serde_json::from_str::<Value>(&new).is_ok());
-            }
-        }
-    }
-
-    #[cfg(unix)]
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-        #[test]
+        #[cfg(unix)]
         fn a_shell_reads_a_quoted_word_as_it_was(word in "[^\0]{0,12}") {
-            let script = format!("printf %s {}", command_line(&[&word], false));
+            let script = command_line("printf %s", std::slice::from_ref(&word));
             let out = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
             prop_assert_eq!(String::from_utf8(out.stdout).unwrap(), word);
         }

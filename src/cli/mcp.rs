@@ -18,7 +18,8 @@ use crate::search;
 pub(super) async fn run(config: Config, user: Option<String>) -> Result<ExitCode> {
     start_log(&config)?;
     if let Some(remote) = proxy::Remote::from_environment()? {
-        return proxy::run(&remote, config.max_body_bytes).await.map(|()| ExitCode::SUCCESS);
+        let (input, output) = stdio_pipes();
+        return proxy::run(&remote, config.max_body_bytes, input, output).await.map(|()| ExitCode::SUCCESS);
     }
     let app = App::open(config, Clock::default()).await?;
     first_account(&app).await?;

@@ -1,5 +1,6 @@
 //! `commonplace serve`.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,9 +84,11 @@ impl Chores {
 
 pub(super) fn start_log(config: &Config) -> Result<()> {
     let filter = EnvFilter::builder()
-        .parse(&config.log)
+        // Every call of a tool would be a line; what the setting says of it comes later and counts.
+        .parse(format!("rmcp=warn,{}", config.log))
         .map_err(|error| Error::invalid(format!("The setting log can't be read: {error}.")))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let ansi = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
     if config.log_json {
         log.json().init();
     } else {

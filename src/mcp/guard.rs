@@ -78,9 +78,7 @@ async fn answer(guard: &Guard, request: Request, next: Next) -> Result<Response>
     let bytes = tokio::time::timeout(guard.time, to_bytes(body, guard.most_bytes)).await;
     let bytes = bytes
         .map_err(|_| Error::Timeout(format!("The body did not arrive within {} seconds.", guard.time.as_secs())))?
-        .map_err(|_| {
-            Error::TooLarge(format!("The body broke off, or is larger than {} bytes.", guard.most_bytes))
-        })?;
+        .map_err(|_| Error::TooLarge(format!("The body broke off, or is larger than {} bytes.", guard.most_bytes)))?;
     let asker = Asker { caller, lacks: Arc::default() };
     let (lacks, held) = (Arc::clone(&asker.lacks), asker.caller.scopes().clone());
     parts.extensions.insert(asker);
@@ -100,6 +98,8 @@ fn with_challenge(mut response: Response, challenge: HeaderValue) -> Response {
 /// Gives the refusals of the transport, which are plain sentences, the form of
 /// this server's.
 pub(super) async fn as_json(request: Request, next: Next) -> Response {
+    let sent = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let sent_json = sent.to_ascii_lowercase().starts_with("application/json");
     let response = next.run(request).await;
     let status = response.status();
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -114,6 +114,11 @@ pub(super) async fn as_json(request: Request, next: Next) -> Response {
             ". If this is the address by which clients reach the server, set it as public_url; \
              web pages of other origins are let in by allowed_origins.",
         );
+    }
+    if status == StatusCode::UNSUPPORTED_MEDIA_TYPE && sent_json {
+        // The transport's word for what is no message (JSON-RPC 2.0 section 5.1).
+        let error = json!({"code": -32700, "message": sentence});
+        return (StatusCode::BAD_REQUEST, Json(json!({"jsonrpc": "2.0", "id": null, "error": error}))).into_response();
     }
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.remove(header::CONTENT_TYPE);

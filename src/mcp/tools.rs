@@ -33,7 +33,8 @@ use crate::memory::{MemoryText, trash};
 use crate::receipt::Operation;
 use crate::search::Filter;
 use answers::{
-    BucketItem, BucketMade, Buckets, ChangeResult, DeleteResult, Memories, MemoriesAndBuckets, Page, RestoreResult, Stored,
+    BucketItem, BucketMade, Buckets, ChangeResult, DeleteResult, Memories, MemoriesAndBuckets, Page, RestoreResult,
+    Stored,
 };
 use arguments::{
     CreateBucket, DeleteMemories, GetMemories, Nothing, RestoreMemories, SearchMemories, StoreMemory, UpdateOrMove,
@@ -255,9 +256,10 @@ impl Tools {
         let UpdateOrMove { memory_id, memory_ids, text, bucket_id, bucket_name } = asked;
         let change = Change { memory_id, memory_ids, text, bucket_id, bucket_name };
         Ok(match ops::change(&self.app, &who.caller, change).await? {
-            Changed::One { id, version } => {
-                done(format!("{id} is now at version {version}."), ChangeResult { memory_ids: vec![id], version: Some(version) })
-            }
+            Changed::One { id, version } => done(
+                format!("{id} is now at version {version}."),
+                ChangeResult { memory_ids: vec![id], version: Some(version) },
+            ),
             Changed::Many { ids } => {
                 done(format!("Moved {} memories.", ids.len()), ChangeResult { memory_ids: ids, version: None })
             }
@@ -275,8 +277,7 @@ impl Tools {
     )]
     async fn delete_memories(&self, who: Who, Parameters(asked): Parameters<DeleteMemories>) -> Outcome<DeleteResult> {
         let mode = Mode { purge: false, dry_run: asked.dry_run };
-        let deleted =
-            delete::by_ids(&self.app, &who.caller, Operation::BulkDelete, asked.memory_ids, mode).await?;
+        let deleted = delete::by_ids(&self.app, &who.caller, Operation::BulkDelete, asked.memory_ids, mode).await?;
         let result = DeleteResult::new(&deleted, asked.dry_run, self.app.config.trash_days);
         Ok(done(result.sentence(), result))
     }

@@ -63,15 +63,16 @@ pub(super) async fn show(
     uri: Uri,
     browser: Browser,
 ) -> Result<Response, Shown> {
-    let params = query(&uri);
-    let request = match check(&web, &headers, &params).await {
-        Ok(request) => request,
-        Err(refusal) => return refused(refusal),
-    };
+    // Before anything is looked up: a client's document is fetched for no stranger.
     let Some((_, session)) = &browser.signed_in else {
         let mut next = url::form_urlencoded::Serializer::new(String::new());
         next.append_pair("next", &uri.to_string());
         return Ok(redirect(&format!("/sign-in?{}", next.finish()))?);
+    };
+    let params = query(&uri);
+    let request = match check(&web, &headers, &params).await {
+        Ok(request) => request,
+        Err(refusal) => return refused(refusal),
     };
     let mut fields = Vec::new();
     for name in FIELDS {

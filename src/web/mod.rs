@@ -54,8 +54,7 @@ pub fn router(app: App, addresses: Arc<Addresses>) -> Router {
 }
 
 async fn style() -> Response {
-    let headers =
-        [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=3600")];
+    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=3600")];
     (headers, include_str!("../../assets/style.css")).into_response()
 }
 
@@ -159,7 +158,9 @@ impl FromRequest<Web> for Form {
     async fn from_request(request: Request, web: &Web) -> Result<Self, Shown> {
         let (mut parts, body) = request.into_parts();
         let refused = || {
-            Shown(Error::Forbidden("This form did not come from a page of this server. Go back and try again.".to_owned()))
+            Shown(Error::Forbidden(
+                "This form did not come from a page of this server. Go back and try again.".to_owned(),
+            ))
         };
         let page = parts.headers.get(header::ORIGIN);
         if page.is_some_and(|page| !page.to_str().is_ok_and(|page| web.addresses.is_own(page))) {

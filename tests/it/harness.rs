@@ -388,6 +388,11 @@ impl Program {
         User { url: self.url.clone(), token: token.to_owned(), http: client() }
     }
 
+    /// The one whose token was shown at the first start.
+    pub fn user(&self) -> User {
+        self.with_token(self.token.as_ref().expect("a first start"))
+    }
+
     /// Blocks until a line on standard error has this text.
     pub fn wait_for(&self, text: &str) {
         let mut stderr = self.stderr.lock().expect("not poisoned");

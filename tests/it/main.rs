@@ -12,6 +12,8 @@ mod faults;
 mod forget;
 mod harness;
 mod isolation;
+mod mcp;
+mod oauth;
 mod openapi;
 mod processes;
 mod properties;

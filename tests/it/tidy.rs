@@ -12,7 +12,7 @@ const FACES: &[&str] = &["http", "mcp", "web", "cli"];
 /// What the server does.
 const FEATURES: &[&str] = &["memory", "bucket", "receipt", "history", "search", "jobs", "auth"];
 /// What everything stands on.
-const GROUND: &[&str] = &["address", "app", "clock", "config", "db", "embed", "error", "failpoint", "id"];
+const GROUND: &[&str] = &["address", "app", "clock", "config", "db", "embed", "error", "failpoint", "id", "outbound"];
 
 /// Uses of one face by another that have to be, each with its reason.
 const FACE_USES: &[(&str, &str, &str)] = &[
@@ -24,11 +24,10 @@ const FACE_USES: &[(&str, &str, &str)] = &[
 ];
 
 /// Uses of what stands on it by the ground that have to be, each with its reason.
-const GROUND_USES: &[(&str, &str, &str)] =
-    &[
-        ("src/app.rs", "search", "what a process keeps in memory for searching is part of its state"),
-        ("src/app.rs", "auth", "what a process keeps in memory about callers is part of its state"),
-    ];
+const GROUND_USES: &[(&str, &str, &str)] = &[
+    ("src/app.rs", "search", "what a process keeps in memory for searching is part of its state"),
+    ("src/app.rs", "auth", "what a process keeps in memory about callers is part of its state"),
+];
 
 /// Tables and columns that only one engine has, each with its reason.
 const ONE_ENGINE: &[(&str, &str, &str)] = &[

@@ -79,12 +79,10 @@ pub async fn register(app: &App, wanted: Registration) -> Result<Registered> {
     for uri in &wanted.redirect_uris {
         document::check_redirect_uri(uri).map_err(|why| Error::OAuth("invalid_redirect_uri", why.to_string()))?;
     }
-    let name = wanted.client_name.unwrap_or_default().trim().to_owned();
-    if name.chars().count() > MOST_NAME || !document::is_plain(&name) {
-        return Err(Error::OAuth(
-            "invalid_client_metadata",
-            format!("A client's name has at most {MOST_NAME} characters, none of them a control character."),
-        ));
+    let name = document::shown(&wanted.client_name.unwrap_or_default());
+    if name.chars().count() > MOST_NAME {
+        let why = format!("A client's name has at most {MOST_NAME} characters.");
+        return Err(Error::OAuth("invalid_client_metadata", why));
     }
     let now = app.clock.now();
     let name = if name.is_empty() { "A client without a name".to_owned() } else { name };
@@ -119,12 +117,14 @@ pub async fn register(app: &App, wanted: Registration) -> Result<Registered> {
 /// `invalid_client` where there is none.
 pub async fn find(app: &App, id: &str) -> Result<Client> {
     if document::is_address(id) {
-        let document = app.recent.documents.get(id, app.clock.now()).await;
+        let document = app.recent.documents()?.get(id, app.clock.now()).await;
         let document = document.map_err(|why| Error::OAuth("invalid_client", why.to_string()))?;
-        let name = document.name.clone().unwrap_or_else(|| id.to_owned());
+        // Only the address is sure, so it is always shown.
+        let name = document.name.as_ref().map_or_else(|| id.to_owned(), |name| format!("{name} ({id})"));
         return Ok(Client { id: id.to_owned(), name, redirect_uris: document.redirect_uris.clone() });
     }
-    let unknown = || Error::OAuth("invalid_client", "There is no client with this id; let it register anew.".to_owned());
+    let unknown =
+        || Error::OAuth("invalid_client", "There is no client with this id; let it register anew.".to_owned());
     if !id::is_of(ID_PREFIX, id) {
         return Err(unknown());
     }

@@ -21,8 +21,18 @@ pub mod tokens;
 use crate::auth::{Scope, Scopes};
 use crate::clock::Micros;
 use crate::error::{Error, Result};
+use crate::outbound;
+use document::{FETCH_TIMEOUT, Reach};
 
-pub use document::Documents;
+pub(super) use document::Documents;
+
+/// What fetches clients' documents, from public addresses alone.
+///
+/// # Errors
+/// [`Error::Internal`] where TLS can't be set up.
+pub(super) fn documents() -> Result<Documents> {
+    Documents::new(outbound::tls(outbound::roots())?, Reach::Public, FETCH_TIMEOUT)
+}
 
 /// What a client can be allowed: everything but [`Scope::Admin`].
 pub const SCOPES: [Scope; 2] = [Scope::Read, Scope::Write];
@@ -77,8 +87,7 @@ impl Params {
     /// # Errors
     /// `invalid_request` where it is not.
     pub fn require(&self, name: &str) -> Result<&str> {
-        self.get(name)?
-            .ok_or_else(|| Error::OAuth("invalid_request", format!("The parameter '{name}' is missing.")))
+        self.get(name)?.ok_or_else(|| Error::OAuth("invalid_request", format!("The parameter '{name}' is missing.")))
     }
 }
 
@@ -100,7 +109,10 @@ fn wanted_scopes(text: Option<&str>) -> Result<Scopes> {
     }
     let known: Vec<Scope> = named.into_iter().filter_map(Scope::named).filter(|scope| SCOPES.contains(scope)).collect();
     if known.is_empty() {
-        return Err(Error::OAuth("invalid_scope", "The scopes that a client can ask for are read and write.".to_owned()));
+        return Err(Error::OAuth(
+            "invalid_scope",
+            "The scopes that a client can ask for are read and write.".to_owned(),
+        ));
     }
     Ok(Scopes::of(&known))
 }

@@ -184,8 +184,7 @@ pub(super) async fn insert_token(
 ) -> Result<()> {
     let sql = "insert into oauth_token (hash, account_id, grant_id, kind, created_at, expires_at) \
                values ($1, $2, $3, $4, $5, $6)";
-    let values =
-        [hash.into(), account.0.into(), grant.into(), kind.name().into(), now.0.into(), expires_at.0.into()];
+    let values = [hash.into(), account.0.into(), grant.into(), kind.name().into(), now.0.into(), expires_at.0.into()];
     tx.execute(sql, &values).await.map(drop)
 }
 

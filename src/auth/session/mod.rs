@@ -52,12 +52,7 @@ impl Session {
     /// Who this session acts for.
     #[must_use]
     pub fn caller(&self) -> Caller {
-        Caller {
-            account: self.account.id,
-            token_name: "dashboard".to_owned(),
-            scopes: Scopes::all(),
-            is_client: false,
-        }
+        Caller { account: self.account.id, token_name: "dashboard".to_owned(), scopes: Scopes::all(), is_client: false }
     }
 
     /// What every form of this session carries; see [`csrf`].
@@ -154,8 +149,7 @@ pub async fn sign_in(app: &App, name: &str, password: String) -> Result<Option<S
 }
 
 /// What a password is compared with where there is none, so that it takes as long.
-const NOBODYS: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5cyBzYWx0IQ$7mRkYvEnXqJ2oYHh0cQ1nYJfVb8rjH3nUq7xkP0m9xA";
+const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5cyBzYWx0IQ$7mRkYvEnXqJ2oYHh0cQ1nYJfVb8rjH3nUq7xkP0m9xA";
 
 fn verify(stored: &str, password: &str) -> Result<bool> {
     if password.len() > MOST_BYTES {

@@ -32,8 +32,9 @@ pub(super) async fn account(tx: &mut Tx, hash: &[u8], now: Micros) -> Result<Opt
     let sql = "select a.id, a.name, a.created_at from web_session s join account a on a.id = s.account_id \
                where s.hash = $1 and s.expires_at > $2";
     let row = tx.row(sql, &[hash.into(), now.0.into()]).await?;
-    let account =
-        |mut row: crate::db::Row| Ok(Account { id: AccountId(row.int(0)?), name: row.text(1)?, created_at: Micros(row.int(2)?) });
+    let account = |mut row: crate::db::Row| {
+        Ok(Account { id: AccountId(row.int(0)?), name: row.text(1)?, created_at: Micros(row.int(2)?) })
+    };
     row.map(account).transpose()
 }
 

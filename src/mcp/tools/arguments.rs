@@ -1,7 +1,8 @@
 //! What the tools take.
 
-use rmcp::schemars::{self, JsonSchema};
+use rmcp::schemars::{self, JsonSchema, Schema};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::id::{BucketId, bucket_id_forms};
 
@@ -10,9 +11,27 @@ pub(super) const SEARCH_COUNT: i64 = 10;
 /// The most that it can be asked for.
 pub(super) const SEARCH_MOST: i64 = 20;
 
+/// Writes what may be left out as just that: some clients' models don't take a
+/// type that is a list with `null` in it.
+fn plain(schema: &mut Schema) {
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for property in properties.into_iter().flat_map(|properties| properties.values_mut()) {
+        let Some(property) = property.as_object_mut() else { continue };
+        property.retain(|key, value| key != "default" || !value.is_null());
+        if let Some(Value::Array(types)) = property.get_mut("type") {
+            types.retain(|name| name != "null");
+            if let [only] = types.as_slice() {
+                let only = only.clone();
+                property.insert("type".to_owned(), only);
+            }
+        }
+    }
+}
+
 /// A memory to be stored.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = plain)]
 pub(super) struct StoreMemory {
     /// The fact, in a sentence that can be understood alone, beginning with the date: "2026-07-26: Ada drinks her coffee without milk."
     #[schemars(length(min = 1))]
@@ -26,6 +45,7 @@ pub(super) struct StoreMemory {
 /// What to search for.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = plain)]
 pub(super) struct SearchMemories {
     /// What to look for, in words or as a question.
     pub query: String,
@@ -41,6 +61,7 @@ pub(super) struct SearchMemories {
 /// What to list.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = plain)]
 pub(super) struct GetMemories {
     /// Only in this bucket.
     #[serde(default, deserialize_with = "bucket_id_forms")]
@@ -66,6 +87,7 @@ pub(super) struct Nothing {}
 
 /// A bucket to be made.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(transform = plain)]
 pub(super) struct CreateBucket {
     /// Its name, which is not a number.
     #[schemars(length(min = 1, max = 100))]
@@ -78,6 +100,7 @@ pub(super) struct CreateBucket {
 /// What to change: memoryId with a text, a bucket or both; or memoryIds with a bucket.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = plain)]
 pub(super) struct UpdateOrMove {
     /// The memory to change.
     #[serde(default)]
@@ -100,6 +123,7 @@ pub(super) struct UpdateOrMove {
 /// What to delete.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = plain)]
 pub(super) struct DeleteMemories {
     /// The ids of the memories, as search_memories answers them.
     pub memory_ids: Vec<String>,
@@ -111,6 +135,7 @@ pub(super) struct DeleteMemories {
 /// What to restore.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = plain)]
 pub(super) struct RestoreMemories {
     /// The ids of the memories.
     pub memory_ids: Vec<String>,

@@ -29,8 +29,9 @@ pub(super) fn parse(client_id: &str) -> Option<Url> {
 
 /// Whether this is an address of a page that can be shown as a link.
 pub(super) fn is_web(uri: &str) -> bool {
-    let url = Url::parse(uri).ok();
-    uri.len() <= MAX_BYTES && url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && is_anonymous(&url))
+    let url =
+        Url::parse(uri).ok().filter(|_| uri.len() <= MAX_BYTES && uri.bytes().all(|byte| byte.is_ascii_graphic()));
+    url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && is_anonymous(&url))
 }
 
 fn is_anonymous(url: &Url) -> bool {
@@ -82,7 +83,7 @@ impl Resolve for Resolver {
 /// Blocks of IPv4 that are not plain public addresses: the special-purpose
 /// registry of RFC 6890 as IANA keeps it, multicast, and what is reserved.
 const SPECIAL_V4: [(Ipv4Addr, u32); 19] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::UNSPECIFIED, 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
@@ -200,14 +201,15 @@ mod tests {
 
     #[test]
     fn a_private_address_is_refused_in_every_spelling() {
-        for host in [
-            "127.0.0.1", "127.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.0.0.1.", "%3127.0.0.1",
-            "①27.0.0.1", "127。0。0。1", "0", "0.0.0.0", "10.0.0.1", "172.31.255.255", "192.168.0.1", "169.254.169.254",
-            "100.100.100.200", "[::1]", "[::]", "[::127.0.0.1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]",
-            "[::ffff:8.8.8.8]", "[0:0:0:0:0:ffff:10.0.0.1]", "[64:ff9b::10.0.0.1]", "[64:ff9b:1::8.8.8.8]",
-            "[2002:7f00:1::]", "[2001:0:808:808::1]", "[fe80::1]", "[fec0::1]", "[fc00::1]", "[fd00:ec2::254]",
-            "[ff02::1]", "[2001:db8::1]", "[3fff::1]", "[5f00::1]", "[100::1]",
-        ] {
+        let hosts = "
+            127.0.0.1 127.1 2130706433 0x7f000001 0x7f.1 0177.0.0.1 127.0.0.1. %3127.0.0.1 ①27.0.0.1
+            127。0。0。1 0 0.0.0.0 10.0.0.1 172.31.255.255 192.168.0.1 169.254.169.254 100.100.100.200 [::1]
+            [::] [::127.0.0.1] [::ffff:127.0.0.1] [::ffff:7f00:1] [::ffff:8.8.8.8]
+            [0:0:0:0:0:ffff:10.0.0.1] [64:ff9b::10.0.0.1] [64:ff9b:1::8.8.8.8] [2002:7f00:1::]
+            [2001:0:808:808::1] [fe80::1] [fec0::1] [fc00::1] [fd00:ec2::254] [ff02::1] [2001:db8::1]
+            [3fff::1] [5f00::1] [100::1]
+        ";
+        for host in hosts.split_whitespace() {
             assert_ne!(allowed(&format!("https://{host}/client")), Some(true), "{host}");
         }
         for host in ["8.8.8.8", "1.1.1.1", "[2606:4700:4700::1111]", "[64:ff9b::808:808]"] {
@@ -275,8 +277,12 @@ mod tests {
     /// IPv6 by its groups, with every form that wraps IPv4 unwrapped.
     fn plain_v6(address: Ipv6Addr) -> bool {
         match address.segments() {
-            [0x64, 0xff9b, 0, 0, 0, 0, high, low] => plain_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))),
-            [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002, ..] | [0x2620, 0x4f, 0x8000, ..] | [0x3fff, 0..=0xfff, ..] => false,
+            [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+                plain_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+            }
+            [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002, ..] | [0x2620, 0x4f, 0x8000, ..] | [0x3fff, 0..=0xfff, ..] => {
+                false
+            }
             [first, ..] => (0x2000..0x4000).contains(&first),
         }
     }

@@ -1,0 +1,100 @@
+//! Registering clients.
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use super::person::{Browser, Client, refusal, register};
+use crate::harness::{Engine, Server, on_both_engines};
+
+on_both_engines!(
+    a_client_registers_without_a_secret,
+    a_redirect_to_where_a_code_must_not_go_is_refused,
+    a_registration_that_makes_no_sense_is_refused,
+    a_flood_of_registrations_is_stopped_and_ebbs_away,
+    a_metadata_document_is_not_fetched_from_inside,
+);
+
+async fn a_client_registers_without_a_secret(engine: Engine) {
+    let server = Server::start(engine).await;
+    let wanted = json!({
+        "redirect_uris": ["http://localhost:1/cb", "cursor://anysphere.cursor-retrieval/oauth/cb"],
+        "client_name": "Cursor", "token_endpoint_auth_method": "client_secret_post", "unknown": 1,
+    });
+    let registered = register(&server, wanted).await;
+    assert_eq!(registered.status, StatusCode::CREATED);
+    let body = registered.json();
+    assert_eq!(body["token_endpoint_auth_method"], json!("none"));
+    assert_eq!(body["client_secret"], json!(null));
+    assert_eq!(body["redirect_uris"].as_array().map(Vec::len), Some(2));
+}
+
+async fn a_redirect_to_where_a_code_must_not_go_is_refused(engine: Engine) {
+    let server = Server::start(engine).await;
+    for uri in [
+        "http://example.com/cb",
+        "http://127.0.0.1.example.com/cb",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "https://example.com/cb#fragment",
+        "https://me:pw@example.com/cb",
+        "file:///etc/passwd",
+        "/callback",
+        "",
+        "https://example.com/\r\nSet-Cookie: a=b",
+    ] {
+        let refused = register(&server, json!({"redirect_uris": [uri]})).await;
+        assert_eq!(refusal(&refused, 400), "invalid_redirect_uri", "{uri}");
+    }
+}
+
+async fn a_registration_that_makes_no_sense_is_refused(engine: Engine) {
+    let server = Server::start(engine).await;
+    for body in [json!({}), json!([]), json!("x"), json!({"redirect_uris": "x"}), json!({"redirect_uris": [1]})] {
+        let refused = register(&server, body.clone()).await;
+        assert_eq!(refusal(&refused, 400), "invalid_client_metadata", "{body}");
+    }
+    let uri = "https://example.com/cb";
+    let many = register(&server, json!({"redirect_uris": vec![uri; 21]})).await;
+    assert_eq!(refusal(&many, 400), "invalid_redirect_uri");
+    let long = register(&server, json!({"redirect_uris": [uri], "client_name": "x".repeat(201)})).await;
+    assert_eq!(refusal(&long, 400), "invalid_client_metadata");
+    let turned = register(&server, json!({"redirect_uris": [uri], "client_name": "evil\u{202e}gnp\u{0}"})).await;
+    assert_eq!(turned.json()["client_name"], json!("evilgnp"));
+    let huge = register(&server, json!({"redirect_uris": [uri], "software_statement": "x".repeat(70_000)})).await;
+    assert_eq!(huge.status.as_u16(), 413);
+}
+
+async fn a_flood_of_registrations_is_stopped_and_ebbs_away(engine: Engine) {
+    let server = Server::start(engine).await;
+    let body = || json!({"redirect_uris": ["https://example.com/cb"]});
+    for _ in 0..100 {
+        assert_eq!(register(&server, body()).await.status, StatusCode::CREATED);
+    }
+    refusal(&register(&server, body()).await, 429);
+    server.app.clock.advance_days(2);
+    assert_eq!(register(&server, body()).await.status, StatusCode::CREATED);
+}
+
+async fn a_metadata_document_is_not_fetched_from_inside(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    let mut browser = Browser::signed_in(&server, "ann").await;
+    let client = Client::register(&server).await;
+    let port = server.url.rsplit(':').next().expect("a port");
+    for id in [
+        format!("https://127.0.0.1:{port}/client.json"),
+        format!("https://localhost:{port}/client.json"),
+        format!("https://[::1]:{port}/client.json"),
+        "https://169.254.169.254/latest/meta-data".to_owned(),
+        "https://2130706433/client.json".to_owned(),
+        "https://10.0.0.1/client.json".to_owned(),
+        "http://example.com/client.json".to_owned(),
+        "https://example.com".to_owned(),
+        "https://me@example.com/client.json".to_owned(),
+        "https://example.com/a/../client.json".to_owned(),
+    ] {
+        let page = browser.get(&format!("/oauth/authorize?{}", client.query(&[("client_id", &id)]))).await;
+        assert_eq!(page.status, StatusCode::BAD_REQUEST, "{id}");
+        assert!(page.header("location").is_none(), "{id}");
+    }
+}

@@ -1,0 +1,155 @@
+//! Signing in.
+
+use commonplace::auth::{ops as auth, session};
+use reqwest::StatusCode;
+
+use super::person::{Browser, PASSWORD, hidden, sent};
+use crate::harness::{Engine, Server, on_both_engines, run};
+
+on_both_engines!(
+    a_person_signs_in_and_out,
+    a_wrong_password_is_refused_like_a_name_that_is_not_there,
+    too_many_failures_stop_even_the_right_password_for_a_while,
+    a_new_password_ends_every_session,
+    a_session_ends_by_itself,
+    a_form_without_its_token_is_refused,
+    a_sign_in_leads_nowhere_else,
+    pages_are_never_framed_and_run_no_script,
+    the_command_sets_a_password,
+);
+
+async fn a_person_signs_in_and_out(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    let mut browser = Browser::signed_in(&server, "ann").await;
+    let page = browser.get("/sign-in").await;
+    assert!(page.text.contains("<strong>ann</strong>"), "{}", page.text);
+    let out = browser.submit("/sign-out", &hidden(&page.text)).await;
+    assert_eq!(sent(&out).to, "/sign-in");
+    assert!(browser.get("/sign-in").await.text.contains("Password"));
+}
+
+async fn a_wrong_password_is_refused_like_a_name_that_is_not_there(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    server.user("bob").await;
+    drop(Browser::signed_in(&server, "ann").await);
+    let mut browser = Browser::new(&server);
+    for (name, password) in [("ann", "wrong password"), ("bob", PASSWORD), ("nobody", PASSWORD), ("a\0nn", PASSWORD)] {
+        let refused = browser.sign_in(name, password, "").await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{name}");
+        assert!(refused.text.contains("don&#39;t match"), "{}", refused.text);
+    }
+    let long = browser.sign_in("ann", &"x".repeat(2_000), "").await;
+    assert_eq!(long.status, StatusCode::FORBIDDEN);
+}
+
+async fn too_many_failures_stop_even_the_right_password_for_a_while(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    drop(Browser::signed_in(&server, "ann").await);
+    let mut browser = Browser::new(&server);
+    for _ in 0..10 {
+        assert_eq!(browser.sign_in("ann", "wrong password", "").await.status, StatusCode::FORBIDDEN);
+    }
+    assert_eq!(browser.sign_in("ann", PASSWORD, "").await.status, StatusCode::TOO_MANY_REQUESTS);
+    server.app.clock.advance_days(1);
+    assert_eq!(browser.sign_in("ann", PASSWORD, "").await.status, StatusCode::SEE_OTHER);
+}
+
+async fn a_new_password_ends_every_session(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    let mut browser = Browser::signed_in(&server, "ann").await;
+    let account = auth::account(&server.app, Some("ann")).await.expect("ann");
+    let short = session::set_password(&server.app, account.id, "seven77".to_owned()).await;
+    assert!(short.is_err());
+    assert!(browser.get("/sign-in").await.text.contains("You are signed in"));
+    session::set_password(&server.app, account.id, "another password".to_owned()).await.expect("set");
+    assert!(browser.get("/sign-in").await.text.contains("name=\"password\""));
+}
+
+async fn a_session_ends_by_itself(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    let mut browser = Browser::signed_in(&server, "ann").await;
+    server.app.clock.advance_days(29);
+    assert!(browser.get("/sign-in").await.text.contains("You are signed in"));
+    server.app.clock.advance_days(1);
+    assert!(browser.get("/sign-in").await.text.contains("name=\"password\""));
+}
+
+async fn a_form_without_its_token_is_refused(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    drop(Browser::signed_in(&server, "ann").await);
+    let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let right = vec![field("name", "ann"), field("password", PASSWORD)];
+    let mut fresh = Browser::new(&server);
+    assert_eq!(fresh.submit("/sign-in", &right).await.status, StatusCode::FORBIDDEN, "no cookie, no token");
+    let csrf = hidden(&fresh.get("/sign-in").await.text);
+    assert_eq!(fresh.submit("/sign-in", &right).await.status, StatusCode::FORBIDDEN, "no token");
+    let mut other = Browser::new(&server);
+    other.get("/sign-in").await;
+    let stolen: Vec<_> = right.iter().cloned().chain(csrf).collect();
+    assert_eq!(other.submit("/sign-in", &stolen).await.status, StatusCode::FORBIDDEN, "another browser's token");
+    for origin in ["https://evil.example", "null", &server.url.replace("http", "https"), ""] {
+        let refused = fresh.submit_from(origin, "/sign-in", &stolen).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{origin}");
+    }
+    assert_eq!(fresh.submit("/sign-in", &stolen).await.status, StatusCode::SEE_OTHER);
+}
+
+async fn a_sign_in_leads_nowhere_else(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    drop(Browser::signed_in(&server, "ann").await);
+    for (next, to) in [("https://evil.example", "/sign-in"), ("//evil.example", "/sign-in"), ("/docs", "/docs")] {
+        let mut browser = Browser::new(&server);
+        assert_eq!(sent(&browser.sign_in("ann", PASSWORD, next).await).to, to);
+        assert_eq!(sent(&browser.get(&format!("/sign-in?next={next}")).await).to, to);
+    }
+}
+
+async fn pages_are_never_framed_and_run_no_script(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    let mut browser = Browser::signed_in(&server, "ann").await;
+    for path in ["/sign-in", "/oauth/authorize", "/oauth/authorize?client_id=x&redirect_uri=y"] {
+        let page = browser.get(path).await;
+        let policy = page.header("content-security-policy").expect("a policy");
+        assert!(policy.contains("frame-ancestors 'none'") && policy.contains("default-src 'none'"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_eq!(page.header("x-frame-options"), Some("DENY"));
+        assert_eq!(page.header("cache-control"), Some("no-store"));
+    }
+    assert!(
+        browser.get("/assets/style.css").await.header("content-type").is_some_and(|kind| kind.starts_with("text/css"))
+    );
+}
+
+async fn the_command_sets_a_password(engine: Engine) {
+    use std::io::Write;
+    let mut server = Server::start(engine).await;
+    server.user("ann").await;
+    let place = server.place.as_ref().expect("a place");
+    let give = |name: &str, password: &str| {
+        let mut command = crate::harness::command(place, &["user", "password", name]);
+        let mut child = command
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("starts");
+        child.stdin.take().expect("piped").write_all(password.as_bytes()).expect("written");
+        child.wait_with_output().expect("ends")
+    };
+    assert!(give("ann", "from the command\n").status.success());
+    assert_eq!(give("ann", "short\n").status.code(), Some(2));
+    assert_eq!(give("nobody", "from the command\n").status.code(), Some(4));
+    let mut browser = Browser::new(&server);
+    assert_eq!(browser.sign_in("ann", "from the command", "").await.status, StatusCode::SEE_OTHER);
+    let (code, out, _) = run(place, &["grant", "list", "--user", "ann"]);
+    assert_eq!((code, out.as_str()), (0, ""));
+    server.stop().await;
+}
