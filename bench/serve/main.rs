@@ -4,6 +4,7 @@
 
 mod client;
 mod corpus;
+mod mcp;
 mod postgres;
 mod raw;
 mod server;
@@ -22,7 +23,7 @@ use table::{Line, Target, median, millis};
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const USAGE: &str = "cargo bench --bench serve -- [create] [slow-flush] [batch] [bulk-delete] [single-delete] \
-                     [start] [memory] [latency] [--quick] [--database-url postgres://…]";
+                     [start] [memory] [latency] [mcp] [mcp-pipes] [--quick] [--database-url postgres://…]";
 /// Clients that create at the same time, and rows to a transaction of `batch`.
 const CREATORS: usize = 32;
 /// Clients that read at the same time.
@@ -103,6 +104,8 @@ const MEASURES: &[(&str, bool, Measure)] = &[
     ("latency", true, latency),
     ("bulk-delete", true, bulk_delete),
     ("single-delete", true, single_delete),
+    ("mcp", true, mcp::over_http),
+    ("mcp-pipes", false, mcp::on_pipes),
     ("start", false, start),
     ("memory", false, memory),
 ];

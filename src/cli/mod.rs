@@ -58,7 +58,7 @@ enum Command {
     Token(TokenCommand),
     /// Speak MCP on standard input and output, for AI tools that start their servers themselves
     ///
-    /// With COMMONPLACE_URL and COMMONPLACE_TOKEN it passes everything on to that server, else it opens the data
+    /// With `COMMONPLACE_URL` and `COMMONPLACE_TOKEN` it passes everything on to that server, else it opens the data
     /// itself, beside a running server or without one.
     Mcp {
         /// Whose memories; the owner's without it

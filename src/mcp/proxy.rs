@@ -52,10 +52,11 @@ impl Remote {
     fn new(url: &str, token: &str) -> Result<Self> {
         let wrong = || Error::invalid("COMMONPLACE_URL is the address of a server, such as https://memory.example.");
         let base = url.trim().trim_end_matches('/').trim_end_matches(MCP_PATH);
-        let url: Url = format!("{base}{MCP_PATH}").parse().map_err(|_| wrong())?;
-        if !matches!(url.scheme(), "http" | "https") || !url.has_host() || url.query().is_some() {
+        let is_plain = |url: &Url| matches!(url.scheme(), "http" | "https") && url.query().is_none();
+        if !base.parse().is_ok_and(|url| is_plain(&url)) {
             return Err(wrong());
         }
+        let url = format!("{base}{MCP_PATH}").parse().map_err(|_| wrong())?;
         Ok(Self { url, token: token.to_owned() })
     }
 }

@@ -1,6 +1,6 @@
 //! The tools: each one call of an operation, with the translation around it.
 //!
-//! Names and parameters are MemoryPlugin's where it has the tool. A tool answers
+//! Names and parameters are those of `MemoryPlugin` where it has the tool. A tool answers
 //! with structured content and with the same as text: a sentence where it did
 //! something, JSON where it found something. What goes wrong in an operation is
 //! an answer that a model can act on, not an error of the protocol.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::api::wire::{Ids, operations};
 use crate::harness::{Engine, Server, User, on_both_engines};
+use crate::oauth::person::{Browser, Client};
 
 on_both_engines!(
     another_accounts_ids_are_as_unknown_as_any,
@@ -24,10 +25,11 @@ struct Owned {
     trashed: String,
     bucket: String,
     receipt: String,
+    grant: String,
 }
 
 impl Owned {
-    async fn of(user: &User) -> Self {
+    async fn of(server: &Server, user: &User, name: &str) -> Self {
         let bucket = user.bucket("Secret bucket").await;
         let mut ids = Vec::new();
         for text in ["Secret memory", "Secret trash"] {
@@ -40,11 +42,22 @@ impl Owned {
         let gone = user.delete(&format!("/api/memories/{}", ids[1])).await;
         let receipt = gone.header("deletion-receipt").expect("a receipt").to_owned();
         let trashed = ids.pop().expect("two");
-        Self { memory: ids.remove(0), trashed, bucket, receipt }
+        let client = Client::register(server).await;
+        let code = Browser::signed_in(server, name).await.allow(&client.query(&[])).await;
+        client.exchange(&code, &[]).await.ok();
+        let grants = user.get("/api/grants").await.ok();
+        let grant = grants["grants"][0]["id"].as_str().expect("an id").to_owned();
+        Self { memory: ids.remove(0), trashed, bucket, receipt, grant }
     }
 
     fn ids(&self) -> Ids<'_> {
-        Ids { memory: &self.memory, trashed: &self.trashed, bucket: &self.bucket, receipt: &self.receipt }
+        Ids {
+            memory: &self.memory,
+            trashed: &self.trashed,
+            bucket: &self.bucket,
+            receipt: &self.receipt,
+            grant: &self.grant,
+        }
     }
 }
 
@@ -56,6 +69,7 @@ async fn everything(user: &User, owned: &Owned) -> Vec<Value> {
         "/api/v2/memory?query=secret&includeIds=true".to_owned(),
         "/api/trash".to_owned(),
         "/api/deletions".to_owned(),
+        "/api/grants".to_owned(),
         format!("/api/memories/{}", owned.memory),
         format!("/api/deletions/{}", owned.receipt),
     ] {
@@ -67,13 +81,14 @@ async fn everything(user: &User, owned: &Owned) -> Vec<Value> {
 async fn another_accounts_ids_are_as_unknown_as_any(engine: Engine) {
     let server = Server::start(engine).await;
     let (ann, bob, eve) = (server.user("ann").await, server.user("bob").await, server.user("eve").await);
-    let owned = Owned::of(&ann).await;
+    let owned = Owned::of(&server, &ann, "ann").await;
     let before = everything(&ann, &owned).await;
     let unknown = Ids {
         memory: &format!("mem_{}", "0".repeat(32)),
         trashed: &format!("mem_{}", "1".repeat(32)),
         bucket: "1234567890123456",
         receipt: &format!("del_{}", "0".repeat(32)),
+        grant: &format!("grant_{}", "0".repeat(32)),
     };
     // Bob and Eve are alike in all but the ids that they try.
     for (tried, made_up) in operations(&owned.ids()).iter().zip(operations(&unknown)) {
@@ -94,7 +109,8 @@ fn told(text: &str, ids: &Ids<'_>) -> Value {
         .replace(ids.memory, "(the memory)")
         .replace(ids.trashed, "(the trashed)")
         .replace(ids.bucket, "(the bucket)")
-        .replace(ids.receipt, "(the receipt)");
+        .replace(ids.receipt, "(the receipt)")
+        .replace(ids.grant, "(the grant)");
     let mut json = serde_json::from_str(&named).unwrap_or(Value::String(named));
     // A digest of the account and of what matches, so it differs even for nothing.
     if let Some(token) = json.get_mut("confirmationToken") {
@@ -106,7 +122,7 @@ fn told(text: &str, ids: &Ids<'_>) -> Value {
 async fn lists_searches_and_exports_hold_only_the_callers_own(engine: Engine) {
     let server = Server::start(engine).await;
     let (ann, bob) = (server.user("ann").await, server.user("bob").await);
-    let owned = Owned::of(&ann).await;
+    let owned = Owned::of(&server, &ann, "ann").await;
     bob.remember("Bob's own secret").await;
     let (bucket, memory) = (&owned.bucket, &owned.memory);
     for path in [
@@ -119,6 +135,7 @@ async fn lists_searches_and_exports_hold_only_the_callers_own(engine: Engine) {
         "/api/buckets".to_owned(),
         "/api/trash".to_owned(),
         "/api/deletions".to_owned(),
+        "/api/grants".to_owned(),
         "/api/export".to_owned(),
         "/api/export?format=csv".to_owned(),
         "/api/export?format=text".to_owned(),
@@ -165,7 +182,7 @@ async fn another_accounts_confirmation_confirms_nothing(engine: Engine) {
 async fn a_deletion_of_everything_is_of_the_callers_own(engine: Engine) {
     let server = Server::start(engine).await;
     let (ann, bob) = (server.user("ann").await, server.user("bob").await);
-    let owned = Owned::of(&ann).await;
+    let owned = Owned::of(&server, &ann, "ann").await;
     let before = everything(&ann, &owned).await;
     bob.remember("Bob's own").await;
     let filter = "/api/memories/delete-by-filter";
@@ -180,7 +197,7 @@ async fn a_deletion_of_everything_is_of_the_callers_own(engine: Engine) {
 async fn a_mixed_list_of_ids_takes_only_the_callers_own(engine: Engine) {
     let server = Server::start(engine).await;
     let (ann, bob) = (server.user("ann").await, server.user("bob").await);
-    let owned = Owned::of(&ann).await;
+    let owned = Owned::of(&server, &ann, "ann").await;
     let before = everything(&ann, &owned).await;
     let his = bob.remember("Bob's own").await;
     let body = json!({"memoryIds": [owned.memory, his, owned.trashed]});

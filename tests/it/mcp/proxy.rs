@@ -25,11 +25,11 @@ async fn with_a_url_it_passes_everything_on(engine: Engine) {
         (format!("{}/api/mcp/mcp", server.url), "COMMONPLACE_TOKEN"),
     ] {
         let mut proxy = Pipes::start(&place, &[], &[("COMMONPLACE_URL", &url), (name, &ann.token)]);
-        let id = proxy.call("store_memory", json!({"text": "kept elsewhere"}))["memoryId"].clone();
+        let id = proxy.call("store_memory", &json!({"text": "kept elsewhere"}))["memoryId"].clone();
         assert_eq!(ann.texts().await, ["kept elsewhere"]);
         assert_eq!(proxy.search("elsewhere"), ["kept elsewhere"]);
-        assert_eq!(proxy.call("delete_memories", json!({"memoryIds": [id]}))["deleted"], json!(1));
-        let unknown = proxy.ask("tools/call", json!({"name": "nope", "arguments": {}}));
+        assert_eq!(proxy.call("delete_memories", &json!({"memoryIds": [id]}))["deleted"], json!(1));
+        let unknown = proxy.ask("tools/call", &json!({"name": "nope", "arguments": {}}));
         assert_eq!(unknown["error"]["code"], json!(-32602));
         // Several at once, each with its answer.
         for number in 100..120 {
@@ -52,10 +52,10 @@ async fn what_can_not_be_delivered_is_answered(engine: Engine) {
     proxy.write("no JSON");
     assert_eq!(proxy.read()["error"]["code"], json!(-32700));
     crate::harness::run(server.place.as_ref().expect("a place"), &["token", "revoke", "test", "--user", "ann"]);
-    let refused = proxy.ask("tools/list", json!({}));
+    let refused = proxy.ask("tools/list", &json!({}));
     assert!(refused["error"]["message"].as_str().is_some_and(|why| why.contains("401")), "{refused}");
     server.stop().await;
-    let unreachable = proxy.ask("tools/list", json!({}));
+    let unreachable = proxy.ask("tools/list", &json!({}));
     let why = unreachable["error"]["message"].as_str().expect("a sentence");
     assert!(why.contains("can't be reached") && !why.contains("cmpl_"), "{why}");
     assert_eq!(proxy.end(), Some(0));

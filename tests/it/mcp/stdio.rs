@@ -33,7 +33,7 @@ impl Pipes {
         let output = BufReader::new(child.stdout.take().expect("piped"));
         let mut stdio = Self { child, input, output, next: 0 };
         let params = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "pipes", "version": "1"}});
-        let agreed = stdio.ask("initialize", params);
+        let agreed = stdio.ask("initialize", &params);
         assert_eq!(agreed["result"]["protocolVersion"], json!("2025-11-25"), "{agreed}");
         stdio.write(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string());
         stdio
@@ -51,7 +51,7 @@ impl Pipes {
         serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"))
     }
 
-    pub fn ask(&mut self, method: &str, params: Value) -> Value {
+    pub fn ask(&mut self, method: &str, params: &Value) -> Value {
         self.next += 1;
         self.write(&json!({"jsonrpc": "2.0", "id": self.next, "method": method, "params": params}).to_string());
         let answer = self.read();
@@ -60,15 +60,15 @@ impl Pipes {
     }
 
     /// The structure that a tool answers.
-    pub fn call(&mut self, tool: &str, arguments: Value) -> Value {
-        let answer = self.ask("tools/call", json!({"name": tool, "arguments": arguments}));
+    pub fn call(&mut self, tool: &str, arguments: &Value) -> Value {
+        let answer = self.ask("tools/call", &json!({"name": tool, "arguments": arguments}));
         assert_eq!(answer["result"]["isError"], json!(false), "{answer}");
         answer["result"]["structuredContent"].clone()
     }
 
     /// The texts that a search finds.
     pub fn search(&mut self, query: &str) -> Vec<String> {
-        let found = self.call("search_memories", json!({"query": query, "limit": 20}));
+        let found = self.call("search_memories", &json!({"query": query, "limit": 20}));
         let memories = found["memories"].as_array().expect("a list").iter();
         memories.map(|memory| memory["text"].as_str().expect("a text").to_owned()).collect()
     }
@@ -83,10 +83,10 @@ impl Pipes {
 async fn alone_it_makes_its_data(engine: Engine) {
     let place = Place::new(engine).await;
     let mut first = Pipes::start(&place, &[], &[]);
-    let id = first.call("store_memory", json!({"text": "stored without a server"}))["memoryId"].clone();
+    let id = first.call("store_memory", &json!({"text": "stored without a server"}))["memoryId"].clone();
     assert_eq!(first.search("server"), ["stored without a server"]);
-    assert_eq!(first.call("delete_memories", json!({"memoryIds": [id]}))["deleted"], json!(1));
-    assert_eq!(first.call("restore_memories", json!({"memoryIds": [id]}))["restored"], json!(1));
+    assert_eq!(first.call("delete_memories", &json!({"memoryIds": [id]}))["deleted"], json!(1));
+    assert_eq!(first.call("restore_memories", &json!({"memoryIds": [id]}))["restored"], json!(1));
     assert_eq!(first.end(), Some(0));
     let mut second = Pipes::start(&place, &[], &[]);
     assert_eq!(second.search("server"), ["stored without a server"]);
@@ -102,11 +102,11 @@ async fn beside_a_server_each_sees_what_the_other_writes(engine: Engine) {
         let id = ann.remember(&format!("zebra {round} from the server")).await;
         assert_eq!(one.search("zebra").len(), 1, "round {round}");
         assert_eq!(two.search("zebra").len(), 1, "round {round}");
-        assert_eq!(one.call("delete_memories", json!({"memoryIds": [id]}))["deleted"], json!(1));
+        assert_eq!(one.call("delete_memories", &json!({"memoryIds": [id]}))["deleted"], json!(1));
         assert_eq!(two.search("zebra"), Vec::<String>::new());
         let found = ann.get("/api/memory?query=zebra").await.ok();
         assert_eq!(found, json!([]));
-        two.call("store_memory", json!({"text": format!("yak {round} from pipes")}));
+        two.call("store_memory", &json!({"text": format!("yak {round} from pipes")}));
         assert_eq!(one.search("yak").len(), (round + 1).min(20));
     }
     let stored = ann.get("/api/v2/memory?all=true&includeIds=true&storedBy=pipes").await.ok();
@@ -128,9 +128,9 @@ async fn it_ends_when_its_input_does(engine: Engine) {
 async fn it_outlives_what_it_can_not_read(engine: Engine) {
     let place = Place::new(engine).await;
     let mut stdio = Pipes::start(&place, &[], &[("COMMONPLACE_MAX_BODY_BYTES", "4096")]);
-    let unknown = stdio.ask("tools/call", json!({"name": "nope", "arguments": {}}));
+    let unknown = stdio.ask("tools/call", &json!({"name": "nope", "arguments": {}}));
     assert_eq!(unknown["error"]["code"], json!(-32602));
-    let wrong = stdio.ask("tools/call", json!({"name": "store_memory", "arguments": {"text": 5}}));
+    let wrong = stdio.ask("tools/call", &json!({"name": "store_memory", "arguments": {"text": 5}}));
     assert_eq!(wrong["result"]["isError"], json!(true));
     for line in ["no JSON at all", "{\"jsonrpc\":\"2.0\"", "", "[]"] {
         stdio.write(line);
@@ -151,7 +151,7 @@ async fn it_outlives_what_it_can_not_read(engine: Engine) {
 
 async fn another_persons_memories_are_a_flag_away_for_the_operator_alone(engine: Engine) {
     let place = Place::new(engine).await;
-    Pipes::start(&place, &[], &[]).call("store_memory", json!({"text": "the owner's"}));
+    Pipes::start(&place, &[], &[]).call("store_memory", &json!({"text": "the owner's"}));
     assert_eq!(crate::harness::run(&place, &["user", "add", "bob"]).0, 0);
     let mut bob = Pipes::start(&place, &["--user", "bob"], &[]);
     assert_eq!(bob.search("owner"), Vec::<String>::new());

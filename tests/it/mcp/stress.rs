@@ -23,10 +23,10 @@ fn work(mut stdio: Pipes, writer: usize, until: Instant) -> BTreeSet<String> {
     let mut number = 0;
     while Instant::now() < until {
         let text = format!("{} is remembered", word(writer, number));
-        let id = stdio.call("store_memory", json!({"text": text}))["memoryId"].clone();
+        let id = stdio.call("store_memory", &json!({"text": text}))["memoryId"].clone();
         assert_eq!(stdio.search(&word(writer, number)).first(), Some(&text), "found at once");
         if number % 3 == 0 {
-            assert_eq!(stdio.call("delete_memories", json!({"memoryIds": [id]}))["deleted"], json!(1));
+            assert_eq!(stdio.call("delete_memories", &json!({"memoryIds": [id]}))["deleted"], json!(1));
             assert!(!stdio.search(&word(writer, number)).contains(&text), "gone at once");
         } else {
             left.insert(text);

@@ -183,9 +183,19 @@ async fn deleting_is_marked_as_destructive_and_reading_as_harmless(engine: Engin
             .into_iter()
             .filter(|mark| !mark.is_empty())
             .collect();
-        hints.push(format!("{}: {}", tool["name"].as_str().expect("a name"), marks.join(" ")));
+        let marks = if marks.is_empty() { vec!["additive"] } else { marks };
+        hints.push(format!("{} {}", tool["name"].as_str().expect("a name"), marks.join(" ")));
         assert!(tool["title"].is_string() && tool["outputSchema"].is_object(), "{tool}");
         assert!(!tool["inputSchema"].to_string().contains("null"), "{tool}");
     }
-    insta::assert_snapshot!(hints.join("\n"), @"");
+    insta::assert_snapshot!(hints.join("\n"), @"
+    create_bucket additive
+    delete_memories destructive idempotent
+    get_memories_and_buckets readOnly idempotent
+    list_buckets readOnly idempotent
+    restore_memories idempotent
+    search_memories readOnly idempotent
+    store_memory idempotent
+    update_or_move_memories idempotent
+    ");
 }

@@ -160,7 +160,8 @@ async fn names_of_clients_are_text(engine: Engine) {
     let name = "<script>alert(1)</script>\"><img src=x onerror=alert(1)>";
     let redirect = "https://example.com/\"><script>alert(2)</script>";
     let wanted = json!({"redirect_uris": [REDIRECT], "client_name": name});
-    client.id = register(&server, wanted).await.json()["client_id"].as_str().expect("an id").to_owned();
+    let registered = register(&server, wanted).await.json();
+    registered["client_id"].as_str().expect("an id").clone_into(&mut client.id);
     let page = browser.get(&format!("/oauth/authorize?{}", client.query(&[("state", redirect)]))).await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(!page.text.contains("<script") && !page.text.contains("<img"), "{}", page.text);
