@@ -1,5 +1,6 @@
 //! The command line.
 
+mod connect;
 mod doctor;
 mod mcp;
 mod search;
@@ -65,6 +66,8 @@ enum Command {
         #[arg(long)]
         user: Option<String>,
     },
+    /// Connect an AI tool to the memory
+    Connect(connect::Connect),
     /// What OAuth clients were allowed
     #[command(subcommand)]
     Grant(GrantCommand),
@@ -197,6 +200,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Search(query) => block_on(search::run(load()?, query)),
         Command::Doctor => block_on(doctor::run(load()?)),
         Command::Mcp { user } => block_on(mcp::run(load()?, user)),
+        Command::Connect(args) => connect::run(&args, cli.settings.data_dir.as_deref(), cli.settings.config.as_deref()),
         Command::Grant(command) => block_on(grant(load()?, command)),
         Command::Token(command) => block_on(token(load()?, command)),
         Command::User(command) => block_on(user(load()?, command)),

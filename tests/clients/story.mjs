@@ -24,12 +24,18 @@ export function programEnvironment() {
   return Object.fromEntries(names.filter((name) => process.env[name]).map((name) => [name, process.env[name]]));
 }
 
-/** Runs a script's `main`; what goes wrong is one plain message and exit code 1. */
+/**
+ * Runs a script's `main`. What goes wrong is one message and exit code 1, and so
+ * is what an SDK warns about.
+ */
 export async function run(main) {
+  const warnings = [];
+  console.warn = (...words) => warnings.push(words.join(" "));
   try {
     await main(...process.argv.slice(2));
+    assert.deepEqual([...new Set(warnings)], [], "The client warns about the server");
   } catch (error) {
-    console.error(error instanceof assert.AssertionError ? `${error.message}\n${error.stack}` : error);
+    console.error(error instanceof assert.AssertionError ? error.message : error);
     process.exit(1);
   }
 }
