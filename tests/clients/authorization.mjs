@@ -47,7 +47,8 @@ async function register(issuer, port) {
 
 /** Runs the suite and goes where it asks the person to go; answers what it printed and its exit code. */
 async function conform(issuer, args) {
-  const suite = spawn(process.execPath, [SUITE, "authorization", "--url", issuer, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const stdio = ["ignore", "pipe", "inherit"];
+  const suite = spawn(process.execPath, [SUITE, "authorization", "--url", issuer, ...args], { stdio });
   const exited = once(suite, "exit");
   const lines = [];
   const browser = new Browser();
@@ -89,7 +90,8 @@ await run(async (url) => {
     const results = await checks(folder);
     assert.deepEqual(Object.keys(results).sort(), SCENARIOS, `Other scenarios ran: ${printed}`);
     for (const [scenario, statuses] of Object.entries(results)) {
-      assert.ok(statuses.length > 0 && statuses.every((status) => status === "SUCCESS"), `${scenario}: ${statuses}\n${printed}`);
+      const passed = statuses.length > 0 && statuses.every((status) => status === "SUCCESS");
+      assert.ok(passed, `${scenario}: ${statuses}\n${printed}`);
     }
   } finally {
     await rm(folder, { recursive: true });

@@ -12,16 +12,18 @@ function unescapeHtml(text) {
   });
 }
 
+const ATTRIBUTE = /([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+)))?/;
+
 /** The tags of these names in a page, each with its attributes. */
 function tags(html, names) {
   const found = [];
-  const tag = new RegExp(`<(${names.join("|")})((?:\\s+[^\\s"'<>/=]+(?:\\s*=\\s*(?:"[^"]*"|'[^']*'|[^\\s"'=<>\`]+))?)*)\\s*/?>`, "gi");
-  for (const [whole, name, rest] of html.matchAll(tag)) {
+  const tag = new RegExp(`<(${names.join("|")})\\b((?:\\s+${ATTRIBUTE.source})*)\\s*/?>`, "gi");
+  for (const [, name, rest] of html.matchAll(tag)) {
     const attributes = {};
-    for (const [, key, , double, single, bare] of rest.matchAll(/([^\s"'<>/=]+)(\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+)))?/g)) {
+    for (const [, key, double, single, bare] of rest.matchAll(new RegExp(ATTRIBUTE, "g"))) {
       attributes[key.toLowerCase()] = unescapeHtml(double ?? single ?? bare ?? "");
     }
-    found.push({ name: name.toLowerCase(), attributes, at: html.indexOf(whole) });
+    found.push({ name: name.toLowerCase(), attributes });
   }
   return found;
 }

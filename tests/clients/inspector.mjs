@@ -13,7 +13,8 @@ import { promisify } from "node:util";
 
 import { newMarker, run, TOOLS } from "./story.mjs";
 
-const INSPECTOR = fileURLToPath(new URL("node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js", import.meta.url));
+const PACKAGE = new URL("node_modules/@modelcontextprotocol/inspector/", import.meta.url);
+const INSPECTOR = fileURLToPath(new URL("clients/launcher/build/index.js", PACKAGE));
 const ERAS = ["legacy", "modern"];
 /** How it exits when a tool refused, or when there is no such tool. */
 const TOOL_FAILED = 5;

@@ -9,6 +9,7 @@ it can be told to speak.
 import asyncio
 import contextlib
 import html.parser
+import logging
 import os
 import secrets
 import sys
@@ -64,7 +65,8 @@ class Form(html.parser.HTMLParser):
     def handle_starttag(self, tag, attributes):
         found = dict(attributes)
         if tag == "form":
-            expect(self.action is None and found["method"].lower() == "post", "There are two forms, or it is not posted")
+            expect(self.action is None, "The page has two forms")
+            expect(found.get("method", "get").lower() == "post", "The form is not sent by POST")
             self.action = found["action"]
         elif tag in ("input", "button") and "name" in found:
             self.named[found["name"]] = found.get("value", "on")
@@ -331,6 +333,8 @@ async def main(mode, target):
 if __name__ == "__main__":
     if len(sys.argv) != 3 or sys.argv[1] not in ("stdio", "token", "http"):
         sys.exit(__doc__)
+    # What goes wrong is told once, below.
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)
     try:
         asyncio.run(main(*sys.argv[1:]))
     except Deviation as deviation:

@@ -73,6 +73,13 @@ def clean_environment(home):
     return ours | {"PATH": path, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
+def set_password(program, password, environment):
+    command = [program, "user", "password"]
+    done = subprocess.run(command, env=environment, input=password, text=True, capture_output=True, timeout=START_LIMIT)
+    if done.returncode:
+        sys.exit(f"The password can't be set:\n{done.stdout}{done.stderr}")
+
+
 @contextlib.contextmanager
 def server(program, data, environment):
     """Starts a server, and answers its address, its owner's token and the owner's password."""
@@ -96,10 +103,7 @@ def server(program, data, environment):
             too_long.cancel()
             threading.Thread(target=running.stdout.read, daemon=True).start()
             password = secrets.token_urlsafe()
-            set_password = [program, "user", "password"]
-            subprocess.run(
-                set_password, env=environment, input=password, text=True, check=True, capture_output=True, timeout=START_LIMIT
-            )
+            set_password(program, password, environment)
             yield found[READY], found[TOKEN], password
         finally:
             too_long.cancel()
@@ -140,18 +144,17 @@ def run(program, address, token, password, data, names, home):
     nowhere = Path(home) / "nowhere"
     nowhere.mkdir()
     kinds = {
-        "data": {"COMMONPLACE_DATA_DIR": str(data), "COMMONPLACE_PASSWORD": password},
+        "data": {"COMMONPLACE_DATA_DIR": str(data), "COMMONPLACE_TOKEN": token},
         "proxy": {"COMMONPLACE_DATA_DIR": str(nowhere), "COMMONPLACE_URL": address, "COMMONPLACE_TOKEN": token},
         "server": {"COMMONPLACE_TOKEN": token, "COMMONPLACE_PASSWORD": password},
     }
-    kinds["data"]["COMMONPLACE_TOKEN"] = token
     for name, command, seconds, kind in clients(program, address + ENDPOINT):
         if names and name not in names:
             continue
         began = time.monotonic()
         wrong = drive(command, base | kinds[kind], seconds)
-        if not wrong and any(nowhere.iterdir()):
-            wrong = f"a proxy opened data of its own: {sorted(nowhere.iterdir())}"
+        if kind == "proxy" and not wrong and any(nowhere.iterdir()):
+            wrong = f"it opened data of its own: {sorted(path.name for path in nowhere.iterdir())}"
         failed |= wrong is not None
         print(f"{'FAILED' if wrong else 'ok':7}{time.monotonic() - began:6.1f} s  {name}", flush=True)
         if wrong:
@@ -164,7 +167,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--url")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     program = str(Path(options.program).resolve())
     if unknown := set(options.names) - {name for name, *_ in clients(program, "")}:
         parser.error(f"there are no clients {', '.join(sorted(unknown))}")

@@ -10,9 +10,8 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { getDefaultEnvironment, StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
-import { Browser } from "./browser.mjs";
-import { Provider, recorder } from "./oauth.mjs";
-import { programEnvironment, run, story, Tools } from "./story.mjs";
+import { oauthStory } from "./oauth.mjs";
+import { programEnvironment, run, story } from "./story.mjs";
 
 const newClient = () => new Client({ name: "sdk1", version: "0" });
 
@@ -34,63 +33,25 @@ async function token(url) {
   await client.close();
 }
 
-/** Connects; where the person had to be asked, once more with what they allowed. */
-async function connect(url, provider, fetch) {
-  const open = () => new StreamableHTTPClientTransport(new URL(url), { authProvider: provider, fetch });
-  const transport = open();
-  const client = newClient();
-  try {
-    await client.connect(transport);
-    return client;
-  } catch (error) {
-    if (!(error instanceof UnauthorizedError)) throw error;
-  }
-  await transport.finishAuth(provider.answer.get("code"));
-  const allowed = newClient();
-  await allowed.connect(open());
-  return allowed;
-}
-
 async function http(url) {
-  const browser = new Browser();
-  const record = recorder();
-  const provider = new Provider(browser, { write: true });
-  let client = await connect(url, provider, record.fetch);
-  assert.equal(record.count(({ path, status }) => path === "/oauth/register" && status === 201), 1);
-  assert.equal(record.count(({ grant, status }) => grant === "authorization_code" && status === 200), 1);
-  assert.deepEqual(provider.tokens().scope.split(" ").sort(), ["read", "write"]);
-  await story(client);
-
-  // The same connection goes on with a new access token,
-  const before = provider.tokens();
-  provider.spoilAccessToken();
-  await story(client);
-  const refreshed = () => record.count(({ grant, status }) => grant === "refresh_token" && status === 200);
-  assert.equal(refreshed(), 1, "A 401 does not lead to one refresh");
-  assert.notEqual(provider.tokens().refresh_token, before.refresh_token, "The refresh token is not changed");
-  await client.close();
-  // and so does a new one.
-  provider.spoilAccessToken();
-  client = await connect(url, provider, record.fetch);
-  await story(client);
-  await client.close();
-  assert.equal(refreshed(), 2, "A 401 does not lead to one refresh");
-  assert.equal(provider.visits, 1, "The person is asked again");
-
-  const reader = new Provider(browser, { write: false });
-  const refusals = recorder();
-  client = await connect(url, reader, refusals.fetch);
-  assert.equal(reader.tokens().scope, "read");
-  const tools = new Tools(client);
-  await tools.list();
-  await tools.call("search_memories", { query: "anything" });
-  const store = client.callTool({ name: "store_memory", arguments: { text: "2026-11-24: This may not be stored." } });
-  // This SDK takes a refused scope for a reason to refresh, and gives up on the second refusal.
-  await assert.rejects(store, (error) => error.code === 403, "A client that may only read stores");
-  const is403 = ({ status, challenge }) => status === 403 && /error="insufficient_scope"/.test(challenge) && /scope="read write"/.test(challenge);
-  assert.equal(refusals.count(is403), 2, `The refusal looks different: ${JSON.stringify(refusals.requests.slice(-3))}`);
-  await tools.call("list_buckets", {});
-  await client.close();
+  /** Connects; where the person had to be asked, once more with what they allowed. */
+  const connect = async (provider, fetch) => {
+    const open = () => new StreamableHTTPClientTransport(new URL(url), { authProvider: provider, fetch });
+    const transport = open();
+    const client = newClient();
+    try {
+      await client.connect(transport);
+      return client;
+    } catch (error) {
+      if (!(error instanceof UnauthorizedError)) throw error;
+    }
+    await transport.finishAuth(provider.answer.get("code"));
+    const allowed = newClient();
+    await allowed.connect(open());
+    return allowed;
+  };
+  // It takes a refused scope for a reason to refresh, and gives up on the second refusal.
+  await oauthStory(connect, { sends: 2, visits: 1, throws: (error) => error.code === 403 });
 }
 
 await run((mode, target) => {

@@ -9,9 +9,8 @@ import { strict as assert } from "node:assert";
 import { Client, StreamableHTTPClientTransport, UnauthorizedError } from "@modelcontextprotocol/client";
 import { getDefaultEnvironment, StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 
-import { Browser } from "./browser.mjs";
-import { Provider, recorder } from "./oauth.mjs";
-import { programEnvironment, run, story, Tools } from "./story.mjs";
+import { oauthStory } from "./oauth.mjs";
+import { programEnvironment, run, story } from "./story.mjs";
 
 /** How a client may choose the revision, and what is agreed on then. */
 const NEGOTIATIONS = [
@@ -41,59 +40,21 @@ async function token(negotiation, url) {
   await client.close();
 }
 
-/** Connects; where the person had to be asked, once more with what they allowed. */
-async function connect(url, negotiation, provider, fetch) {
-  const transport = new StreamableHTTPClientTransport(new URL(url), { authProvider: provider, fetch });
-  try {
-    return await open(transport, negotiation);
-  } catch (error) {
-    if (!(error instanceof UnauthorizedError)) throw error;
-  }
-  await transport.finishAuth(provider.answer);
-  return open(new StreamableHTTPClientTransport(new URL(url), { authProvider: provider, fetch }), negotiation);
-}
-
 async function http(negotiation, url) {
-  const browser = new Browser();
-  const record = recorder();
-  const provider = new Provider(browser, { write: true });
-  let client = await connect(url, negotiation, provider, record.fetch);
-  assert.equal(record.count(({ path, status }) => path === "/oauth/register" && status === 201), 1);
-  assert.equal(record.count(({ grant, status }) => grant === "authorization_code" && status === 200), 1);
-  assert.deepEqual(provider.tokens().scope.split(" ").sort(), ["read", "write"]);
-  await story(client);
-
-  // The same connection goes on with a new access token,
-  const before = provider.tokens();
-  provider.spoilAccessToken();
-  await story(client);
-  const refreshed = () => record.count(({ grant, status }) => grant === "refresh_token" && status === 200);
-  assert.equal(refreshed(), 1, "A 401 does not lead to one refresh");
-  assert.notEqual(provider.tokens().refresh_token, before.refresh_token, "The refresh token is not changed");
-  await client.close();
-  // and so does a new one.
-  provider.spoilAccessToken();
-  client = await connect(url, negotiation, provider, record.fetch);
-  await story(client);
-  await client.close();
-  assert.equal(refreshed(), 2, "A 401 does not lead to one refresh");
-  assert.equal(provider.visits, 1, "The person is asked again");
-
-  const reader = new Provider(browser, { write: false });
-  const refusals = recorder();
-  client = await connect(url, negotiation, reader, refusals.fetch);
-  assert.equal(reader.tokens().scope, "read");
-  const tools = new Tools(client);
-  await tools.list();
-  await tools.call("search_memories", { query: "anything" });
-  const store = () => client.callTool({ name: "store_memory", arguments: { text: "2026-11-24: This may not be stored." } });
-  // The SDK asks for the scope that is missing, and the person refuses it again.
-  await assert.rejects(store, (error) => error instanceof UnauthorizedError, "A client that may only read stores");
-  const is403 = ({ status, challenge }) => status === 403 && /error="insufficient_scope"/.test(challenge) && /scope="read write"/.test(challenge);
-  assert.equal(refusals.count(is403), 1, `The refusal looks different: ${JSON.stringify(refusals.requests.slice(-3))}`);
-  assert.equal(reader.visits, 2, "The person is not asked for the scope that is missing");
-  await tools.call("list_buckets", {});
-  await client.close();
+  /** Connects; where the person had to be asked, once more with what they allowed. */
+  const connect = async (provider, fetch) => {
+    const transport = () => new StreamableHTTPClientTransport(new URL(url), { authProvider: provider, fetch });
+    const first = transport();
+    try {
+      return await open(first, negotiation);
+    } catch (error) {
+      if (!(error instanceof UnauthorizedError)) throw error;
+    }
+    await first.finishAuth(provider.answer);
+    return open(transport(), negotiation);
+  };
+  // It has the person asked for the scope that is missing.
+  await oauthStory(connect, { sends: 1, visits: 2, throws: (error) => error instanceof UnauthorizedError });
 }
 
 await run(async (mode, target) => {

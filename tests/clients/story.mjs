@@ -63,7 +63,8 @@ export class Tools {
     const result = await this.client.callTool({ name, arguments: args });
     assert.ok(!result.isError, `${name} ${JSON.stringify(args)} fails: ${JSON.stringify(result.content)}`);
     const validate = this.#validators.get(name);
-    assert.ok(validate(result.structuredContent), `${name} answers against its schema: ${JSON.stringify(validate.errors)}`);
+    const fits = validate(result.structuredContent);
+    assert.ok(fits, `${name} answers against its schema: ${JSON.stringify(validate.errors)}`);
     assert.equal(result.content[0]?.type, "text", `${name} answers no text`);
     return result.structuredContent;
   }
@@ -96,11 +97,13 @@ export async function story(client) {
   assert.deepEqual(again, { memoryId: ids[0], isDuplicate: true }, "The same memory is stored twice");
   const all = [...ids].sort();
   assert.deepEqual(await tools.find(marker), all, "A search does not find what was stored");
-  const { memories } = await tools.call("search_memories", { query: `Who has the key ${marker}, was it lent?`, limit: 20 });
+  const query = `Who has the key ${marker}, was it lent?`;
+  const { memories } = await tools.call("search_memories", { query, limit: 20 });
   const text = memories.find(({ id }) => id === ids[2])?.text;
   assert.equal(text, `2026-11-22: The key ${marker} ${texts[2]}.`, "A search answers another text than was stored");
   const overview = await tools.call("get_memories_and_buckets", { count: 3 });
-  assert.deepEqual(overview.memories.map(({ id }) => id), [...ids].reverse(), "The newest memories are not listed first");
+  const newest = overview.memories.map(({ id }) => id);
+  assert.deepEqual(newest, [...ids].reverse(), "The newest memories are not listed first");
 
   const gone = ids.slice(0, 2);
   const dry = await tools.call("delete_memories", { memoryIds: gone, dry_run: true });

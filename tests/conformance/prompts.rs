@@ -65,7 +65,7 @@ pub fn get(request: &GetPromptRequestParams) -> Result<GetPromptResponse, ErrorD
                 let questions = [("user_context".to_owned(), question)].into();
                 return Ok(InputRequiredResult::from_input_requests(questions).into());
             };
-            vec![user(ContentBlock::text(format!("Keep this in mind: {context}")))]
+            vec![user(ContentBlock::text(format!("Keep this in mind: {}", rounds::plain(&context))))]
         }
         _ => return Err(ErrorData::invalid_params("there is no such prompt", None)),
     };

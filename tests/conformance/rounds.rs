@@ -222,6 +222,6 @@ fn roots(answers: &Answers, key: &str) -> Option<String> {
 }
 
 /// A value as a person writes it: a text without its quotes.
-fn plain(value: &Value) -> String {
+pub fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -1,13 +1,14 @@
 """Runs the official conformance suite of the Model Context Protocol.
 
     python tests/support/conformance.py fixtures PROGRAM
-    python tests/support/conformance.py real URL
+    python tests/support/conformance.py stateless PROGRAM
+    python tests/support/conformance.py real PROGRAM
 
-The first starts PROGRAM, which is the example mcp-conformance: this server's
-endpoint with all that the suite asks for behind it. The second tests a server
-that runs, with the API token in MEMORY_PLUGIN_TOKEN; URL is that of its MCP
-endpoint. Each is tested in three runs: by the suite's stable release, and by the
-next one with what each of two revisions of the protocol requires.
+The first two start the example mcp-conformance, which is this server's endpoint
+with all that the suite asks for behind it; the second has it answer as the server
+does, without sessions. The third starts the server itself on data of its own.
+Each is tested in three runs: by the suite's stable release, and by the next one
+with what each of two revisions of the protocol requires.
 
 A check that warns counts as one that fails. expected-failures.yaml says which
 do; a run fails if others fail, and if one of those passes.
@@ -28,6 +29,8 @@ import sys
 import tempfile
 import threading
 import urllib.parse
+
+import schema
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 EXPECTED = TESTS / "conformance" / "expected-failures.yaml"
@@ -67,9 +70,9 @@ def expected_failures(file, mode):
 
 
 @contextlib.contextmanager
-def started(program):
+def started(program, *options):
     """Starts the server with the fixtures; the URL of its endpoint."""
-    server = subprocess.Popen([program, "--port", "0"], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen([program, "--port", "0", *options], stdout=subprocess.PIPE, text=True)
     try:
         said = server.stdout.readline()
         if not said.startswith("ready at "):
@@ -80,6 +83,19 @@ def started(program):
     finally:
         server.terminate()
         server.wait()
+
+
+@contextlib.contextmanager
+def the_server(program):
+    """The URL of a proxy to the server, started on data of its own."""
+    with tempfile.TemporaryDirectory(prefix="commonplace-conformance-") as folder:
+        server, url, token = schema.started(program, {"COMMONPLACE_DATA_DIR": folder}, folder)
+        try:
+            with with_token(f"{url}/api/mcp/mcp", token) as proxied:
+                yield proxied
+        finally:
+            server.terminate()
+            server.wait()
 
 
 @contextlib.contextmanager
@@ -193,15 +209,16 @@ def main():
     parser.add_argument("--expected", default=EXPECTED, type=pathlib.Path, help="the list of expected failures")
     modes = parser.add_subparsers(dest="mode", required=True)
     modes.add_parser("fixtures").add_argument("program")
-    modes.add_parser("real").add_argument("url")
+    modes.add_parser("stateless").add_argument("program")
+    modes.add_parser("real").add_argument("program")
     given = parser.parse_args()
 
     if given.mode == "fixtures":
         server = started(given.program)
-    elif token := os.environ.get("MEMORY_PLUGIN_TOKEN"):
-        server = with_token(given.url, token)
+    elif given.mode == "stateless":
+        server = started(given.program, "--stateless")
     else:
-        parser.error("MEMORY_PLUGIN_TOKEN is not set")
+        server = the_server(given.program)
     expected = expected_failures(given.expected, given.mode)
     runs = {"stable, all": (given.stable, ["--suite", "all"])}
     for revision in ("2025-11-25", "2026-07-28"):

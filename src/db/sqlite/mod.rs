@@ -3,6 +3,7 @@
 mod connection;
 mod erase;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -435,9 +436,12 @@ async fn check(tx: &mut Tx) -> Result<Vec<String>> {
             findings.push(format!("The database file is damaged: {line}. Restore a backup."));
         }
     }
-    let orphans = tx.rows("pragma foreign_key_check", &[]).await?.len();
-    if orphans > 0 {
-        findings.push(format!("{orphans} rows refer to rows that don't exist. Restore a backup."));
+    let mut orphans: BTreeMap<String, usize> = BTreeMap::new();
+    for mut row in tx.rows("pragma foreign_key_check", &[]).await? {
+        *orphans.entry(row.text(0)?).or_default() += 1;
+    }
+    for (table, count) in orphans {
+        findings.push(format!("{count} rows of {table} refer to rows that don't exist. Restore a backup."));
     }
     let compared = tx.execute("insert into memory_fts (memory_fts, rank) values ('integrity-check', 1)", &[]).await;
     if compared.is_err() {

@@ -110,7 +110,8 @@ async fn browsers_may_call_from_anywhere_even_into_a_private_network(engine: Eng
         assert!(allowed.status.is_success(), "{allowed:?}");
         assert_eq!(allowed.header("access-control-allow-origin"), Some("*"));
         assert_eq!(allowed.header("access-control-allow-methods"), Some("GET,POST,PATCH,DELETE"));
-        assert_eq!(allowed.header("access-control-allow-headers"), Some("authorization,content-type"));
+        let headers = allowed.header("access-control-allow-headers").expect("a list");
+        assert!(headers.starts_with("authorization,content-type,mcp-protocol-version,"), "{headers}");
         assert_eq!(allowed.header("access-control-allow-private-network"), Some("true"));
     }
     for path in ["/api/memory", "/nowhere"] {
