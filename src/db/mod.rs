@@ -201,6 +201,15 @@ impl Db {
         }
     }
 
+    /// Whether [`Db::close`] was called.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        match self {
+            Self::Sqlite(db) => db.is_closed(),
+            Self::Postgres(db) => db.is_closed(),
+        }
+    }
+
     /// Looks for damage and for indexes that disagree with their rows; one
     /// sentence for each finding.
     ///

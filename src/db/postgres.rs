@@ -227,6 +227,10 @@ impl Postgres {
         Ok(Erasure::Vacuumed)
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.pool.is_closed()
+    }
+
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }

@@ -300,7 +300,9 @@ pub async fn find(tx: &mut Tx, search: &Search, account: AccountId, request: &Re
 pub fn load_beside(app: &App, account: AccountId) {
     let app = app.clone();
     tokio::spawn(async move {
-        if let Err(error) = load(&app, account).await {
+        if let Err(error) = load(&app, account).await
+            && !app.db.is_closed()
+        {
             tracing::error!(error = ?error, "an index was not loaded; searches go by words until it is");
         }
     });

@@ -174,6 +174,10 @@ impl Sqlite {
         answer.await.map_err(|_| stopped())?
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        lock(&self.shared.read).is_none()
+    }
+
     pub(super) async fn close(&self) {
         // Without senders the threads end when their queues are empty.
         lock(&self.shared.write).take();
