@@ -20,6 +20,10 @@ use crate::error::{Error, Result};
 /// Longest answer of the transport that is not JSON, in bytes; it is a sentence.
 const MOST_SENTENCE: usize = 4096;
 
+/// How much of a refused request is read, in bytes, and for how long.
+const MOST_DRAINED: usize = 64 << 10;
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+
 /// Who sends a request. The tools find it beside the request.
 #[derive(Debug, Clone)]
 pub(super) struct Asker {
@@ -71,6 +75,7 @@ async fn answer(guard: &Guard, request: Request, next: Next) -> Result<Response>
         Err(Error::Unauthorized) => {
             let error = parts.headers.contains_key(header::AUTHORIZATION).then_some("invalid_token");
             let challenge = guard.challenge(&parts.headers, &Scopes::of(&SCOPES), error)?;
+            drain(body).await;
             return Ok(with_challenge(Error::Unauthorized.into_response(), challenge));
         }
         Err(error) => return Err(error),
@@ -88,6 +93,13 @@ async fn answer(guard: &Guard, request: Request, next: Next) -> Result<Response>
     let challenge = guard.challenge(&headers, &held.with(*scope), Some("insufficient_scope"))?;
     let why = format!("The client was not allowed to '{}'; connect it again and allow that.", scope.name());
     Ok(with_challenge(Error::Forbidden(why).into_response(), challenge))
+}
+
+/// Reads what a client still sends with a request that is refused. Otherwise the
+/// connection would be closed under its next one. A stranger gets little of it.
+async fn drain(body: Body) {
+    // Where more comes, or nothing, the connection is closed after all.
+    let _read = tokio::time::timeout(DRAIN_TIME, to_bytes(body, MOST_DRAINED)).await;
 }
 
 fn with_challenge(mut response: Response, challenge: HeaderValue) -> Response {
@@ -127,7 +139,8 @@ pub(super) async fn as_json(request: Request, next: Next) -> Response {
 }
 
 /// The answer of the transport that the protocol had before 2025-03-26.
-pub(super) async fn old_transport() -> Response {
+pub(super) async fn old_transport(request: Request) -> Response {
+    drain(request.into_body()).await;
     let error = format!("The SSE transport is not served; use streamable HTTP at {MCP_PATH}.");
     (StatusCode::GONE, Json(json!({"error": error, "code": "gone"}))).into_response()
 }

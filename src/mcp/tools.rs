@@ -7,6 +7,7 @@
 
 mod answers;
 mod arguments;
+mod schema;
 
 use std::sync::Arc;
 

@@ -3,6 +3,7 @@
 use rmcp::schemars::{self, JsonSchema};
 use serde::Serialize;
 
+use super::schema::plain;
 use crate::bucket::Bucket;
 use crate::memory::delete::Deleted;
 use crate::memory::ops::{Found, Hit};
@@ -19,6 +20,7 @@ const MOST_TEXT: usize = 60_000;
 /// The stored memory.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = plain)]
 pub(super) struct Stored {
     /// Its id; that of the known one for a duplicate.
     pub memory_id: String,
@@ -29,6 +31,7 @@ pub(super) struct Stored {
 /// A memory.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = plain)]
 pub(super) struct MemoryItem {
     /// Its id.
     pub id: String,
@@ -61,6 +64,7 @@ impl From<Hit> for MemoryItem {
 /// The memories found, best first.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = plain)]
 pub(super) struct Memories {
     /// The memories.
     pub memories: Vec<MemoryItem>,
@@ -94,6 +98,7 @@ impl Page {
 /// Memories and all buckets.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = plain)]
 pub(super) struct MemoriesAndBuckets {
     /// The memories.
     pub memories: Vec<MemoryItem>,
@@ -129,6 +134,7 @@ impl MemoriesAndBuckets {
 /// A bucket.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = plain)]
 pub(super) struct BucketItem {
     /// Its id.
     pub id: String,
@@ -154,6 +160,7 @@ impl From<Bucket> for BucketItem {
 
 /// All buckets.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(transform = plain)]
 pub(super) struct Buckets {
     /// General first, then by name.
     pub buckets: Vec<BucketItem>,
@@ -161,6 +168,7 @@ pub(super) struct Buckets {
 
 /// The new bucket.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(transform = plain)]
 pub(super) struct BucketMade {
     /// Its id.
     pub id: String,
@@ -171,6 +179,7 @@ pub(super) struct BucketMade {
 /// What was changed.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = plain)]
 pub(super) struct ChangeResult {
     /// The memories that were changed or moved.
     pub memory_ids: Vec<String>,
@@ -182,6 +191,7 @@ pub(super) struct ChangeResult {
 /// What was deleted.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = plain)]
 pub(super) struct DeleteResult {
     /// Memories that existed and are now gone; for a dry run, that would be.
     pub deleted: usize,
@@ -226,6 +236,7 @@ impl DeleteResult {
 
 /// What was restored.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(transform = plain)]
 pub(super) struct RestoreResult {
     /// Memories that are back.
     pub restored: usize,

@@ -1,32 +1,15 @@
 //! What the tools take.
 
-use rmcp::schemars::{self, JsonSchema, Schema};
+use rmcp::schemars::{self, JsonSchema};
 use serde::Deserialize;
-use serde_json::Value;
 
+use super::schema::plain;
 use crate::id::{BucketId, bucket_id_forms};
 
 /// How many memories a search answers.
 pub(super) const SEARCH_COUNT: i64 = 10;
 /// The most that it can be asked for.
 pub(super) const SEARCH_MOST: i64 = 20;
-
-/// Writes what may be left out as just that: some clients' models don't take a
-/// type that is a list with `null` in it.
-fn plain(schema: &mut Schema) {
-    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
-    for property in properties.into_iter().flat_map(|properties| properties.values_mut()) {
-        let Some(property) = property.as_object_mut() else { continue };
-        property.retain(|key, value| key != "default" || !value.is_null());
-        if let Some(Value::Array(types)) = property.get_mut("type") {
-            types.retain(|name| name != "null");
-            if let [only] = types.as_slice() {
-                let only = only.clone();
-                property.insert("type".to_owned(), only);
-            }
-        }
-    }
-}
 
 /// A memory to be stored.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -14,6 +14,7 @@ on_both_engines!(
     a_request_that_never_ends_is_408,
     the_old_transport_is_gone_and_says_where_to_go,
     no_session_is_kept,
+    a_refusal_leaves_the_connection_open,
 );
 
 pub fn request(server: &Server, token: &str) -> reqwest::RequestBuilder {
@@ -132,6 +133,26 @@ async fn the_old_transport_is_gone_and_says_where_to_go(engine: Engine) {
     for method in [Method::GET, Method::POST] {
         let gone = answer(client().request(method, format!("{}/api/mcp/sse", server.url))).await;
         assert!(gone.error(410).contains("/api/mcp/mcp"));
+    }
+}
+
+async fn a_refusal_leaves_the_connection_open(engine: Engine) {
+    let server = Server::start(engine).await;
+    let address = server.url.trim_start_matches("http://");
+    let mut wire = tokio::net::TcpStream::connect(address).await.expect("a connection");
+    for path in ["/api/mcp/mcp", "/api/mcp/sse", "/api/mcp/mcp"] {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 10\r\n\r\n");
+        wire.write_all(head.as_bytes()).await.expect("written");
+        // The body comes in a packet of its own, as some clients send it.
+        tokio::task::yield_now().await;
+        wire.write_all(b"0123456789").await.expect("written");
+        let (mut answer, mut piece) = (Vec::new(), [0; 1024]);
+        while !answer.ends_with(b"\"}") {
+            let length = wire.read(&mut piece).await.expect("readable");
+            assert_ne!(length, 0, "{path}: the connection was closed");
+            answer.extend_from_slice(&piece[..length]);
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 4"), "{path}");
     }
 }
 
