@@ -40,6 +40,9 @@ impl Addresses {
         // A proxy in front may pass on the name by which it reaches the server.
         hosts.extend(LOOPBACK.iter().map(|name| format!("{name}:{port}")));
         hosts.push(listening.to_string());
+        // A port that goes without saying is not said.
+        let unsaid: Vec<String> = hosts.iter().filter_map(|host| host.strip_suffix(":80")).map(str::to_owned).collect();
+        hosts.extend(unsaid);
         let mut origins: Vec<String> = bases.iter().map(|base| origin(base)).collect();
         origins.extend(config.allowed_origins.iter().map(|given| origin(given)));
         for list in [&mut bases, &mut hosts, &mut origins] {
@@ -78,6 +81,12 @@ impl Addresses {
     #[must_use]
     pub fn is_own(&self, page: &str) -> bool {
         page.contains("://") && self.bases.iter().any(|base| origin(base) == origin(page))
+    }
+
+    /// Whether a page with this `Origin` may use MCP.
+    #[must_use]
+    pub fn takes(&self, page: &str) -> bool {
+        page.contains("://") && self.origins.contains(&origin(page))
     }
 
     /// Whether a token for this resource (RFC 8707) is for this server: for its

@@ -213,10 +213,12 @@ impl Config {
             "" => default_folder(|dirs| dirs.data_dir().to_owned())?,
             path => PathBuf::from(path),
         };
-        let public_url = match source.get("public_url").trim_end_matches('/') {
+        let public_url = match source.get("public_url").trim() {
             "" => None,
-            url if url.starts_with("http://") || url.starts_with("https://") => Some(url.to_owned()),
-            _ => return Err(source.bad("public_url", "a URL that begins with https:// or http://")),
+            url => Some(public_origin(url).ok_or_else(|| {
+                source
+                    .bad("public_url", "https:// or http:// and a host, without a path, such as https://memory.example")
+            })?),
         };
         let config = Self {
             data_dir,
@@ -311,6 +313,18 @@ impl Config {
         let file = self.data_dir.join("commonplace.db");
         Ok(Location::Sqlite(file, SqliteOptions { max_bytes, readers: 0 }))
     }
+}
+
+/// The URL of a host as browsers and clients write it.
+fn public_origin(text: &str) -> Option<String> {
+    let url = url::Url::parse(text).ok()?;
+    let is_plain = matches!(url.scheme(), "http" | "https")
+        && matches!(url.path(), "" | "/")
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    is_plain.then(|| url.origin().ascii_serialization())
 }
 
 fn origins(source: &Values<'_>) -> Result<Vec<String>> {
@@ -439,11 +453,22 @@ mod tests {
             ("listen = 'nowhere'", "listen"),
             ("database_url = 'mysql://x'", "database_url"),
             ("public_url = 'x'", "public_url"),
+            ("public_url = 'https://x.example/path'", "public_url"),
+            ("public_url = 'https://me@x.example'", "public_url"),
+            ("allowed_origins = 'https://a.example, b'", "allowed_origins"),
             ("memory_items = 'both'", "memory_items"),
             ("treash_days = 1", "treash_days"),
         ] {
             let message = load(file, &[], &[]).expect_err(file).to_string();
             assert!(message.contains(name), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_public_url_is_written_as_clients_write_it() {
+        for given in ["https://Memory.Example", "https://memory.example:443/", " https://memory.example "] {
+            let config = load(&format!("public_url = '{given}'"), &[], &[]).expect("valid");
+            assert_eq!(config.public_url.as_deref(), Some("https://memory.example"));
         }
     }
 

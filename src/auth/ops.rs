@@ -19,6 +19,8 @@ const PREFIX: &str = "cmpl_";
 /// Hexadecimal digits of the look-up part and of the secret part.
 const LOOKUP: usize = 16;
 const SECRET: usize = 64;
+/// Longest name of an account, in characters.
+pub(super) const NAME_MAX: usize = 64;
 /// How exactly a token's last use is kept.
 const USE_PRECISION: i64 = 60_000_000;
 
@@ -86,9 +88,8 @@ pub(super) fn is_new_use(app: &App, of: &str, now: Micros) -> bool {
 /// [`Error::Conflict`] where the name is taken, [`Error::Invalid`] where it is
 /// not 1 to 64 characters without spaces or control characters.
 pub async fn create_account(app: &App, name: &str) -> Result<Account> {
-    let length = name.chars().count();
-    if !(1..=64).contains(&length) || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(Error::invalid("A user name has 1 to 64 characters, none of them a space."));
+    if !(1..=NAME_MAX).contains(&name.chars().count()) || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(Error::invalid(format!("A user name has 1 to {NAME_MAX} characters, none of them a space.")));
     }
     let args = (name.to_owned(), app.clock.now());
     app.db

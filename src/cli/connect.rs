@@ -381,7 +381,9 @@ fn quoted(word: &str, windows: bool) -> String {
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else if windows {
-        format!("\"{}\"", word.replace('"', "\\\""))
+        // Backslashes before the closing quote would take its meaning.
+        let last = "\\".repeat(word.len() - word.trim_end_matches('\\').len());
+        format!("\"{}{last}\"", word.replace('"', "\\\""))
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
     }

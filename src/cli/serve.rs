@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 use super::print;
 use crate::address::Addresses;
 use crate::app::App;
-use crate::auth::{Account, Scopes, oauth, ops as auth};
+use crate::auth::{Account, Scopes, oauth, ops as auth, session};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -127,8 +127,10 @@ async fn keep_house(app: App) {
         if let Err(error) = search::backlog::tidy(&app).await {
             tracing::error!(error = ?error, "tidying up after changes failed; trying again in a minute");
         }
-        if let Err(error) = oauth::tokens::tidy(&app).await {
-            tracing::error!(error = ?error, "removing expired tokens failed; trying again in a minute");
+        for tidied in [oauth::tokens::tidy(&app).await, session::tidy(&app).await] {
+            if let Err(error) = tidied {
+                tracing::error!(error = ?error, "removing what has expired failed; trying again in a minute");
+            }
         }
         tokio::time::sleep(HOUSEKEEPING).await;
     }

@@ -49,7 +49,9 @@ impl Metrics {
     }
 
     pub(super) fn answered(&self, method: &str, route: &str, status: u16, time: Duration) {
-        let (method, route) = (method.to_owned(), route.to_owned());
+        // Anyone can make up methods, and each would be a series of its own.
+        let known = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"].contains(&method);
+        let (method, route) = (if known { method } else { "OTHER" }.to_owned(), route.to_owned());
         self.seconds.get_or_create(&Route { method: method.clone(), route: route.clone() }).observe(time.as_secs_f64());
         self.requests.get_or_create(&Outcome { method, route, status }).inc();
     }

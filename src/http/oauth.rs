@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -93,7 +93,17 @@ impl IntoResponse for Refusal {
 }
 
 /// RFC 7591.
-pub(super) async fn register(State(app): State<App>, request: Request) -> Result<Response, Refusal> {
+pub(super) async fn register(
+    State(app): State<App>,
+    State(addresses): State<Arc<Addresses>>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    // Or else any page that someone visits could use up what a server on their machine takes.
+    let page = request.headers().get(header::ORIGIN);
+    if page.is_some_and(|page| !page.to_str().is_ok_and(|page| addresses.takes(page))) {
+        let why = "Web pages register from the server's own origin, or from one in allowed_origins.";
+        return Err(Error::Forbidden(why.to_owned()).into());
+    }
     if media_type(request.headers()).is_none_or(|kind| kind != "application/json") {
         return Err(Error::UnsupportedMediaType("The body must be JSON.".to_owned()).into());
     }

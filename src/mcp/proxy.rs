@@ -22,6 +22,8 @@ use crate::outbound;
 const AT_ONCE: usize = 32;
 /// How long reaching the server may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// How long a server may keep silent.
+const READ_TIME: Duration = Duration::from_mins(2);
 /// Where a message names its revision of the protocol, since 2026-07-28.
 const REVISION: &str = "io.modelcontextprotocol/protocolVersion";
 
@@ -72,7 +74,7 @@ pub async fn run(
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Unpin + Send + 'static,
 ) -> Result<()> {
-    let mut client = outbound::client()?.connect_timeout(CONNECT_TIME).tcp_nodelay(true);
+    let mut client = outbound::client()?.connect_timeout(CONNECT_TIME).read_timeout(READ_TIME).tcp_nodelay(true);
     if outbound::is_this_machine(&remote.url) {
         client = client.no_proxy();
     }
@@ -95,7 +97,11 @@ pub async fn run(
             Line::TooLong => Err(format!("A message has at most {max_line} bytes.")),
         };
         let message = match message {
-            Ok(message) => message,
+            Ok(message) if message.is_object() => message,
+            Ok(_) => {
+                passing.write(&refusal(&Value::Null, -32600, "A message is one JSON object.")).await?;
+                continue;
+            }
             Err(why) => {
                 passing.write(&refusal(&Value::Null, -32700, &why)).await?;
                 continue;
@@ -174,10 +180,16 @@ impl<W: AsyncWrite + Unpin> Passing<W> {
             Ok(response) => self.receive(response, message).await,
             Err(why) => Err(why),
         };
-        let Err(why) = answered else { return Ok(()) };
-        tracing::warn!("a message was not answered: {why}");
+        let why = match answered {
+            Ok(true) => return Ok(()),
+            Ok(false) => "The server did not answer.".to_owned(),
+            Err(why) => why,
+        };
         match message.get("id") {
-            Some(id) if message.get("method").is_some() => self.write(&refusal(id, -32000, &why)).await,
+            Some(id) if message.get("method").is_some() => {
+                tracing::warn!("a request was not answered: {why}");
+                self.write(&refusal(id, -32000, &why)).await
+            }
             _ => Ok(()),
         }
     }
@@ -204,22 +216,24 @@ impl<W: AsyncWrite + Unpin> Passing<W> {
         request.send().await.map_err(|error| format!("The server at {host} can't be reached: {}.", cause(&error)))
     }
 
-    async fn receive(&self, mut response: Response, message: &Value) -> Result<(), String> {
+    /// Writes what comes back; whether the message itself was answered.
+    async fn receive(&self, mut response: Response, message: &Value) -> Result<bool, String> {
         let status = response.status();
         let broke = |error: reqwest::Error| format!("The answer broke off: {}.", cause(&error));
         let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if status.is_success() && kind.starts_with("text/event-stream") {
             let mut events = Events::default();
+            let mut is_answered = false;
             while let Some(bytes) = response.chunk().await.map_err(broke)? {
                 for event in events.push(&bytes) {
-                    self.write_message(&event, message).await?;
+                    is_answered |= self.write_message(&event, message).await?;
                 }
             }
-            return Ok(());
+            return Ok(is_answered);
         }
         let body = response.bytes().await.map_err(broke)?;
         if status.is_success() && body.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let answer: Option<Value> = serde_json::from_slice(&body).ok();
         match answer {
@@ -232,17 +246,18 @@ impl<W: AsyncWrite + Unpin> Passing<W> {
         }
     }
 
-    async fn write_message(&self, text: &[u8], asked: &Value) -> Result<(), String> {
+    async fn write_message(&self, text: &[u8], asked: &Value) -> Result<bool, String> {
         let value: Value = serde_json::from_slice(text).map_err(|error| format!("The answer is no JSON: {error}."))?;
         self.write_value(&value, asked).await
     }
 
-    async fn write_value(&self, value: &Value, asked: &Value) -> Result<(), String> {
+    async fn write_value(&self, value: &Value, asked: &Value) -> Result<bool, String> {
         if let (true, Some(revision)) = (asked["method"] == "initialize", value["result"]["protocolVersion"].as_str()) {
             // Only the first agreement counts; there is one to a connection.
             let _kept = self.revision.set(revision.to_owned());
         }
-        self.write(value).await.map_err(|error| error.to_string())
+        self.write(value).await.map_err(|error| error.to_string())?;
+        Ok(value.get("method").is_none() && (value["id"] == asked["id"] || value["id"].is_null()))
     }
 
     async fn write(&self, value: &Value) -> Result<()> {

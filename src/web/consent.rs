@@ -5,9 +5,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 
-use super::{Browser, Form, Shown, Web, host, page, query, redirect};
+use super::{Browser, Form, Problem, Shown, TITLE, Web, host, page, query, redirect};
 use crate::auth::oauth::Params;
 use crate::auth::oauth::authorize::{Refusal, Request};
+use crate::auth::session::Session;
 
 /// The parameters of a request that the form sends back, to be checked again.
 const FIELDS: [&str; 8] = [
@@ -49,12 +50,17 @@ fn refused(refusal: Refusal) -> Result<Response, Shown> {
     match refusal {
         Refusal::Shown(error) => Err(error.into()),
         Refusal::Sent(address) => Ok(redirect(&address)?),
+        Refusal::Offered(address) => {
+            let (host, _) = destination(&address);
+            let problem = "The client asked for something that this server does not do.".to_owned();
+            Ok(page(StatusCode::BAD_REQUEST, &Problem { title: TITLE, problem, link: Some((address, host)) }))
+        }
     }
 }
 
-async fn check(web: &Web, headers: &HeaderMap, params: &Params) -> Result<Request, Refusal> {
+async fn check(web: &Web, headers: &HeaderMap, session: &Session, params: &Params) -> Result<Request, Refusal> {
     let issuer = web.addresses.base_for(host(headers));
-    Request::check(&web.app, &web.addresses, issuer, params).await
+    Request::check(&web.app, &web.addresses, issuer, session, params).await
 }
 
 pub(super) async fn show(
@@ -70,7 +76,7 @@ pub(super) async fn show(
         return Ok(redirect(&format!("/sign-in?{}", next.finish()))?);
     };
     let params = query(&uri);
-    let request = match check(&web, &headers, &params).await {
+    let request = match check(&web, &headers, session, &params).await {
         Ok(request) => request,
         Err(refusal) => return refused(refusal),
     };
@@ -96,7 +102,7 @@ pub(super) async fn show(
 pub(super) async fn decide(State(web): State<Web>, headers: HeaderMap, form: Form) -> Result<Response, Shown> {
     let Form { fields, browser, .. } = form;
     let Some((_, session)) = &browser.signed_in else { return Ok(redirect("/sign-in")?) };
-    let request = match check(&web, &headers, &fields).await {
+    let request = match check(&web, &headers, session, &fields).await {
         Ok(request) => request,
         Err(refusal) => return refused(refusal),
     };

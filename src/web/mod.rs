@@ -87,7 +87,12 @@ fn page(status: StatusCode, template: &impl Template) -> Response {
 struct Problem {
     title: &'static str,
     problem: String,
+    /// An address that the person may go on to, and its host.
+    link: Option<(String, String)>,
 }
+
+/// The title of such a page.
+const TITLE: &str = "This did not work";
 
 /// An error as a page.
 struct Shown(Error);
@@ -106,7 +111,7 @@ impl IntoResponse for Shown {
         }
         // A browser asked; 401 would have to name a way to authenticate.
         let status = if status == StatusCode::UNAUTHORIZED { StatusCode::BAD_REQUEST } else { status };
-        page(status, &Problem { title: "This did not work", problem: self.0.to_string() })
+        page(status, &Problem { title: TITLE, problem: self.0.to_string(), link: None })
     }
 }
 
@@ -159,7 +164,9 @@ impl FromRequest<Web> for Form {
         let (mut parts, body) = request.into_parts();
         let refused = || {
             Shown(Error::Forbidden(
-                "This form did not come from a page of this server. Go back and try again.".to_owned(),
+                "This form did not come from a page of this server. Go back, load the page again, and try once more. \
+                 If that does not help, the server does not know the address that you use: set it as public_url."
+                    .to_owned(),
             ))
         };
         let page = parts.headers.get(header::ORIGIN);

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::Response;
 
 use super::{Browser, Form, Shown, page, query, redirect};
@@ -32,7 +32,7 @@ fn inside(next: &str) -> &str {
     if is_path && !next.contains('\\') && !next.chars().any(char::is_control) { next } else { "/sign-in" }
 }
 
-pub(super) async fn show(uri: Uri, browser: Browser) -> Result<Response, Shown> {
+pub(super) async fn show(headers: HeaderMap, uri: Uri, browser: Browser) -> Result<Response, Shown> {
     let params = query(&uri);
     let next = params.get("next")?.unwrap_or_default();
     if let Some((_, session)) = &browser.signed_in {
@@ -42,7 +42,8 @@ pub(super) async fn show(uri: Uri, browser: Browser) -> Result<Response, Shown> 
         }
         return Ok(redirect(inside(next))?);
     }
-    let secret = session::secret()?;
+    // Two pages in one browser share a cookie, so the second must not spoil the first.
+    let secret = browser.cookie.form(&headers).map_or_else(session::secret, Ok)?;
     let form = SignIn { csrf: session::csrf(&secret), next: next.to_owned(), name: "owner".to_owned(), problem: None };
     let mut response = page(StatusCode::OK, &form);
     response.headers_mut().insert(header::SET_COOKIE, browser.cookie.set_form(&secret)?);

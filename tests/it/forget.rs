@@ -12,6 +12,7 @@ use commonplace::memory::trash;
 use serde_json::{Value, json};
 
 use crate::harness::{Engine, Place, Server, User, run};
+use crate::oauth::person::{Browser, PASSWORD};
 
 /// Shows the words in the full-text index, as `memory_terms`, to one connection.
 const SHOW_TERMS: &str = "create virtual table temp.memory_terms using fts5vocab (main, memory_fts, row)";
@@ -180,6 +181,7 @@ async fn a_user_is_not_called_removed_while_a_reader_holds_the_log_open() {
     let mut server = Server::start(Engine::Sqlite).await;
     let place = server.place.take().expect("its own");
     let ann = server.user("ann").await;
+    let mut signed_in = Browser::signed_in(&server, "ann").await;
     let memory = marked(&place, &ann, "held", None).await;
     let in_trash = marked(&place, &ann, "trashed", None).await;
     trash(&ann, &in_trash.id).await;
@@ -190,6 +192,7 @@ async fn a_user_is_not_called_removed_while_a_reader_holds_the_log_open() {
     assert_eq!((code, out.as_str()), (4, ""));
     assert!(error.contains("another program keeps the database open"), "{error}");
     ann.get("/api/memory").await.error(401);
+    assert_eq!(signed_in.sign_in("ann", PASSWORD, "").await.status.as_u16(), 403, "nor by password");
 
     // The running server erases it as soon as it can; the command then has nothing left to do.
     reader.execute_batch("commit").expect("ended");

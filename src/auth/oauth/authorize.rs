@@ -8,7 +8,7 @@ use crate::address::{Addresses, MCP_PATH};
 use crate::app::App;
 use crate::auth::ops::hash;
 use crate::auth::session::Session;
-use crate::auth::{Scope, Scopes};
+use crate::auth::{Scope, Scopes, advance};
 use crate::clock::Micros;
 use crate::error::{Error, Result};
 use crate::id;
@@ -43,6 +43,10 @@ pub enum Refusal {
     Shown(Error),
     /// The client is told, at this address.
     Sent(String),
+    /// The client would be told at this address, but it is on the web, and its
+    /// person never allowed it anything: a link that looks like this server's
+    /// must not lead there by itself (RFC 9700 section 4.11.2).
+    Offered(String),
 }
 
 impl Request {
@@ -50,7 +54,13 @@ impl Request {
     ///
     /// # Errors
     /// [`Refusal`].
-    pub async fn check(app: &App, addresses: &Addresses, issuer: &str, params: &Params) -> Result<Self, Refusal> {
+    pub async fn check(
+        app: &App,
+        addresses: &Addresses,
+        issuer: &str,
+        session: &Session,
+        params: &Params,
+    ) -> Result<Self, Refusal> {
         let (client, redirect_uri) = who(app, params).await.map_err(Refusal::Shown)?;
         let state = params.get("state").ok().flatten().map(str::to_owned);
         let request = Self {
@@ -64,7 +74,16 @@ impl Request {
         };
         match what(addresses, params, request.clone()) {
             Ok(request) => Ok(request),
-            Err(Error::OAuth(code, why)) => Err(Refusal::Sent(request.refused(code, &why))),
+            Err(Error::OAuth(code, why)) => {
+                let address = request.refused(code, &why);
+                if !request.redirect_uri.starts_with("https://") {
+                    return Err(Refusal::Sent(address));
+                }
+                let args = (session.account.id, request.client.id);
+                let known = app.db.read(args, |tx, (account, client)| rows::has_grant(tx, *account, client).boxed());
+                let known = known.await.map_err(Refusal::Shown)?;
+                Err(if known { Refusal::Sent(address) } else { Refusal::Offered(address) })
+            }
             Err(error) => Err(Refusal::Shown(error)),
         }
     }
@@ -94,6 +113,8 @@ impl Request {
         app.db
             .write(args, |tx, (account, grant, hash, request, now)| {
                 async move {
+                    // Also refuses where the account was removed meanwhile.
+                    advance(tx, *account, 1).await?;
                     rows::use_client(tx, &grant.client_id, *now).await?;
                     rows::insert_grant(tx, *account, grant).await?;
                     let code = rows::Code {

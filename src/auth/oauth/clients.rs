@@ -18,10 +18,10 @@ const MOST_URIS: usize = 20;
 const MOST_NAME: usize = 200;
 /// Most registrations in an hour, by everyone.
 const MOST_AN_HOUR: i64 = 100;
-/// Most clients that registered and that nobody ever allowed anything.
+/// Most clients that are kept of those that nobody ever allowed anything.
 const MOST_UNUSED: i64 = 1_000;
-/// How long such a client is kept, in microseconds.
-const UNUSED: i64 = Micros::DAY;
+/// How long such a client is kept, in microseconds, unless others take its place.
+const UNUSED: i64 = 30 * Micros::DAY;
 /// How long a client without a grant is kept after it had one, in microseconds.
 const FORGOTTEN: i64 = 90 * Micros::DAY;
 
@@ -90,8 +90,8 @@ pub async fn register(app: &App, wanted: Registration) -> Result<Registered> {
     let client = app.db.write((client, now), |tx, (client, now)| {
         async move {
             rows::delete_unused_clients(tx, Micros(now.0 - UNUSED), Micros(now.0 - FORGOTTEN)).await?;
-            let (recent, unused) = rows::count_clients(tx, Micros(now.0 - Micros::DAY / 24)).await?;
-            if recent >= MOST_AN_HOUR || unused >= MOST_UNUSED {
+            rows::delete_oldest_unused_clients(tx, MOST_UNUSED).await?;
+            if rows::count_clients_since(tx, Micros(now.0 - Micros::DAY / 24)).await? >= MOST_AN_HOUR {
                 return Err(Error::TooMany("Too many clients registered of late; try again in an hour.".to_owned()));
             }
             rows::insert_client(tx, client, *now).await?;
@@ -109,6 +109,14 @@ pub async fn register(app: &App, wanted: Registration) -> Result<Registered> {
         response_types: ["code"],
         token_endpoint_auth_method: "none",
     })
+}
+
+/// Refuses a client that would have to be registered and is not.
+///
+/// # Errors
+/// `invalid_client`, upon which clients register anew.
+pub(super) async fn check_known(app: &App, id: &str) -> Result<()> {
+    if document::is_address(id) { Ok(()) } else { find(app, id).await.map(drop) }
 }
 
 /// The client with this id, wherever what it says of itself is.

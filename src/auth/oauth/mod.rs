@@ -114,7 +114,9 @@ fn wanted_scopes(text: Option<&str>) -> Result<Scopes> {
             "The scopes that a client can ask for are read and write.".to_owned(),
         ));
     }
-    Ok(Scopes::of(&known))
+    let scopes = Scopes::of(&known);
+    // Changing answers with what is there, so who may write may read.
+    Ok(if scopes.has(Scope::Write) { scopes.with(Scope::Read) } else { scopes })
 }
 
 #[cfg(test)]
@@ -137,6 +139,7 @@ mod tests {
         assert_eq!(wanted(None).expect("all"), "read write");
         assert_eq!(wanted(Some("offline_access")).expect("all"), "read write");
         assert_eq!(wanted(Some("write openid read")).expect("both"), "read write");
+        assert_eq!(wanted(Some("write")).expect("both"), "read write");
         assert_eq!(wanted(Some("read admin")).expect("one"), "read");
         assert!(wanted(Some("admin")).is_err());
     }

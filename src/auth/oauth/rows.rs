@@ -22,12 +22,17 @@ pub(super) async fn client(tx: &mut Tx, id: &str) -> Result<Option<Client>> {
     row.map(client).transpose()
 }
 
-/// How many clients registered since, and how many were never used.
-pub(super) async fn count_clients(tx: &mut Tx, since: Micros) -> Result<(i64, i64)> {
-    let sql = "select count(case when created_at > $1 then 1 end), count(case when used_at is null then 1 end) \
-               from oauth_client";
-    let row = tx.row(sql, &[since.0.into()]).await?.ok_or_else(|| Error::internal("a count has no row"))?;
-    Ok((row.int(0)?, row.int(1)?))
+/// How many clients registered since.
+pub(super) async fn count_clients_since(tx: &mut Tx, since: Micros) -> Result<i64> {
+    tx.one("select count(*) from oauth_client where created_at > $1", &[since.0.into()]).await?.int(0)
+}
+
+/// Removes those clients that were never used, but for the newest `kept`.
+pub(super) async fn delete_oldest_unused_clients(tx: &mut Tx, kept: i64) -> Result<()> {
+    let sql = "delete from oauth_client where used_at is null and created_at < \
+               (select created_at from oauth_client where used_at is null \
+               order by created_at desc limit 1 offset $1)";
+    tx.execute(sql, &[kept.into()]).await.map(drop)
 }
 
 /// Removes clients that registered before `unused` and were never used, and
@@ -84,19 +89,27 @@ pub(super) async fn delete_grant(tx: &mut Tx, account: AccountId, id: &str) -> R
     Ok(tx.execute(sql, &[account.0.into(), id.into()]).await? > 0)
 }
 
-pub(super) async fn touch_grant(tx: &mut Tx, account: AccountId, id: &str, now: Micros) -> Result<()> {
+/// Notes when a grant was used, and keeps it until the transaction ends; whether it is there.
+pub(super) async fn touch_grant(tx: &mut Tx, account: AccountId, id: &str, now: Micros) -> Result<bool> {
     let sql = "update oauth_grant set last_used_at = $3 where account_id = $1 and id = $2";
-    tx.execute(sql, &[account.0.into(), id.into(), now.0.into()]).await.map(drop)
+    Ok(tx.execute(sql, &[account.0.into(), id.into(), now.0.into()]).await? > 0)
 }
 
-/// Removes grants that no token can be had of any more.
-pub(super) async fn delete_dead_grants(tx: &mut Tx, now: Micros) -> Result<()> {
+/// Whether the account has allowed this client something.
+pub(super) async fn has_grant(tx: &mut Tx, account: AccountId, client: &str) -> Result<bool> {
+    let sql = "select 1 from oauth_grant where account_id = $1 and client_id = $2 limit 1";
+    Ok(tx.row(sql, &[account.0.into(), client.into()]).await?.is_some())
+}
+
+/// Removes grants that no token can be had of any more: without a token, and
+/// without a code that was still valid at `then`.
+pub(super) async fn delete_dead_grants(tx: &mut Tx, then: Micros) -> Result<()> {
     let sql = "delete from oauth_grant where \
                not exists (select 1 from oauth_token t where t.account_id = oauth_grant.account_id \
                and t.grant_id = oauth_grant.id) and \
                not exists (select 1 from oauth_code c where c.account_id = oauth_grant.account_id \
                and c.grant_id = oauth_grant.id and c.used_at is null and c.expires_at > $1)";
-    tx.execute(sql, &[now.0.into()]).await.map(drop)
+    tx.execute(sql, &[then.0.into()]).await.map(drop)
 }
 
 /// A code or a token with its grant.

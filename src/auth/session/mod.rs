@@ -8,7 +8,8 @@
 mod rows;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -18,6 +19,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
+use super::ops::NAME_MAX;
 use super::ops::hash;
 use super::{Account, Caller, Scopes};
 use crate::app::App;
@@ -39,6 +41,8 @@ const WINDOW: i64 = 15 * 60 * 1_000_000;
 const MOST_NAMES: usize = 10_000;
 /// Passwords hashed at once; each takes 19 MiB and a processor.
 const AT_ONCE: usize = 2;
+/// How many may wait for their turn.
+const MOST_WAITING: usize = 16;
 
 /// Someone signed in.
 #[derive(Debug, Clone)]
@@ -115,37 +119,35 @@ pub async fn set_password(app: &App, account: AccountId, password: String) -> Re
 /// match, for whatever reason.
 ///
 /// # Errors
-/// [`Error::TooMany`] after [`MOST_FAILURES`] failures with this name.
+/// [`Error::TooMany`] after [`MOST_FAILURES`] failures with this name,
+/// [`Error::Busy`] where too many sign in at once.
 pub async fn sign_in(app: &App, name: &str, password: String) -> Result<Option<String>> {
-    let now = app.clock.now();
-    let attempts = &app.recent.sign_in;
-    attempts.check(name, now)?;
-    if name.chars().any(char::is_control) {
+    if name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
         return Ok(None);
     }
+    let now = app.clock.now();
+    let attempts = &app.recent.sign_in;
+    attempts.count(name, now)?;
     let found = app.db.read(name.to_owned(), |tx, name| rows::password(tx, name).boxed()).await?;
     let (account, stored) = found.map_or((None, None), |(account, hash)| (Some(account), hash));
-    let known = stored.is_some();
-    let stored = stored.unwrap_or_else(|| NOBODYS.to_owned());
-    let matches = attempts.work(move || verify(&stored, &password)).await??;
-    let account = account.filter(|_| known && matches);
-    let Some(account) = account else {
-        attempts.failed(name, now);
-        return Ok(None);
-    };
+    let compared = stored.clone().unwrap_or_else(|| NOBODYS.to_owned());
+    let matches = attempts.work(move || verify(&compared, &password)).await??;
+    let (Some(account), Some(stored), true) = (account, stored, matches) else { return Ok(None) };
     attempts.forget(name);
     let secret = secret()?;
-    let args = (account, hash(&secret), now, now.plus_days(DAYS));
-    app.db
-        .write(args, |tx, (account, hash, now, expires)| {
-            async move {
-                rows::delete_expired(tx, *now).await?;
-                rows::insert(tx, *account, hash, *now, *expires).await
+    let args = (account, stored, hash(&secret), now, now.plus_days(DAYS));
+    let begun = app.db.write(args, |tx, (account, stored, hash, now, expires)| {
+        async move {
+            // The password may have been changed since it was compared.
+            if !rows::is_password(tx, *account, stored).await? {
+                return Ok(false);
             }
-            .boxed()
-        })
-        .await?;
-    Ok(Some(secret))
+            rows::insert(tx, *account, hash, *now, *expires).await?;
+            Ok(true)
+        }
+        .boxed()
+    });
+    Ok(begun.await?.then_some(secret))
 }
 
 /// What a password is compared with where there is none, so that it takes as long.
@@ -177,59 +179,86 @@ pub async fn sign_out(app: &App, secret: &str) -> Result<()> {
     app.db.write(hash(secret), |tx, hash| rows::delete(tx, hash).boxed()).await
 }
 
-/// Failed sign-ins of late, and the turns for hashing.
+/// Removes sessions that have expired.
+///
+/// # Errors
+/// As [`crate::db::Db::write`].
+pub async fn tidy(app: &App) -> Result<()> {
+    app.db.write(app.clock.now(), |tx, now| rows::delete_expired(tx, *now).boxed()).await
+}
+
+/// Sign-ins of late that did not succeed, and the turns for hashing.
 #[derive(Debug)]
 pub struct Attempts {
-    failures: Mutex<HashMap<String, (usize, Micros)>>,
-    turns: Semaphore,
+    tried: Mutex<HashMap<String, (usize, Micros)>>,
+    turns: Arc<Semaphore>,
+    waiting: AtomicUsize,
 }
 
 impl Default for Attempts {
     fn default() -> Self {
-        Self { failures: Mutex::default(), turns: Semaphore::new(AT_ONCE) }
+        Self { tried: Mutex::default(), turns: Arc::new(Semaphore::new(AT_ONCE)), waiting: AtomicUsize::new(0) }
+    }
+}
+
+/// Someone who waits for a turn, until this goes.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Attempts {
-    fn check(&self, name: &str, now: Micros) -> Result<()> {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        match failures.get(name) {
-            Some((count, since)) if *count >= MOST_FAILURES && now.0 - since.0 < WINDOW => Err(Error::TooMany(
-                "There were too many failed sign-ins with this name; wait a quarter of an hour.".to_owned(),
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    fn failed(&self, name: &str, now: Micros) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if failures.len() >= MOST_NAMES && !failures.contains_key(name) {
-            failures.retain(|_, (_, since)| now.0 - since.0 < WINDOW);
-            if failures.len() >= MOST_NAMES {
-                failures.clear();
+    /// Counts an attempt as failed until [`Attempts::forget`] says otherwise, so
+    /// that those made at once are counted, too.
+    fn count(&self, name: &str, now: Micros) -> Result<()> {
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        if tried.len() >= MOST_NAMES && !tried.contains_key(name) {
+            tried.retain(|_, (count, since)| *count >= MOST_FAILURES && now.0 - since.0 < WINDOW);
+            if tried.len() >= MOST_NAMES {
+                return Err(Error::Busy);
             }
         }
-        let (count, since) = failures.entry(name.to_owned()).or_insert((0, now));
+        let (count, since) = tried.entry(name.to_owned()).or_insert((0, now));
         if now.0 - since.0 >= WINDOW {
             (*count, *since) = (0, now);
         }
+        if *count >= MOST_FAILURES {
+            return Err(Error::TooMany(
+                "There were too many failed sign-ins with this name; wait a quarter of an hour.".to_owned(),
+            ));
+        }
         *count += 1;
+        Ok(())
     }
 
     fn forget(&self, name: &str) {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
-    /// Does something slow in its turn, beside the requests.
+    /// Does something slow in its turn, beside the requests. The turn lasts until
+    /// it is done, also for someone who does not wait for that.
     async fn work<R: Send + 'static>(&self, task: impl FnOnce() -> R + Send + 'static) -> Result<R> {
-        let _turn = self.turns.acquire().await.map_err(Error::internal)?;
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let waiting = Waiting(&self.waiting);
+        if before >= MOST_WAITING {
+            return Err(Error::Busy);
+        }
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(Error::internal)?;
+        drop(waiting);
+        let task = move || {
+            let _turn = turn;
+            task()
+        };
         tokio::task::spawn_blocking(task).await.map_err(Error::internal)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Attempts, MOST_FAILURES, NOBODYS, WINDOW, csrf, is_csrf, verify};
+    use super::{AT_ONCE, Attempts, MOST_FAILURES, MOST_NAMES, MOST_WAITING, NOBODYS, WINDOW, csrf, is_csrf, verify};
     use crate::clock::Micros;
 
     #[test]
@@ -250,13 +279,55 @@ mod tests {
     fn failures_of_one_name_stop_that_name_for_a_while() {
         let attempts = Attempts::default();
         for _ in 0..MOST_FAILURES {
-            attempts.check("ann", Micros(0)).expect("not too many yet");
-            attempts.failed("ann", Micros(0));
+            attempts.count("ann", Micros(0)).expect("not too many yet");
         }
-        assert!(attempts.check("ann", Micros(WINDOW - 1)).is_err());
-        attempts.check("bob", Micros(0)).expect("another name");
-        attempts.check("ann", Micros(WINDOW)).expect("later");
-        attempts.failed("ann", Micros(WINDOW));
-        attempts.check("ann", Micros(WINDOW)).expect("counted anew");
+        assert!(attempts.count("ann", Micros(WINDOW - 1)).is_err());
+        attempts.count("bob", Micros(0)).expect("another name");
+        attempts.count("ann", Micros(WINDOW)).expect("later");
+        attempts.forget("bob");
+        for _ in 0..MOST_FAILURES {
+            attempts.count("bob", Micros(0)).expect("it had succeeded");
+        }
+    }
+
+    #[test]
+    fn made_up_names_do_not_make_a_stopped_one_forgotten() {
+        let attempts = Attempts::default();
+        for _ in 0..MOST_FAILURES {
+            attempts.count("ann", Micros(0)).expect("not too many yet");
+        }
+        for number in 0..2 * MOST_NAMES {
+            attempts.count(&number.to_string(), Micros(1)).expect("room is made");
+        }
+        assert!(attempts.count("ann", Micros(2)).is_err());
+        assert!(attempts.tried.lock().expect("not poisoned").len() <= MOST_NAMES);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_turn_lasts_until_the_work_is_done_and_few_wait_for_one() {
+        let attempts = std::sync::Arc::new(Attempts::default());
+        let mut releases = Vec::new();
+        for _ in 0..AT_ONCE {
+            let (release, held) = std::sync::mpsc::channel::<()>();
+            releases.push(release);
+            let work = attempts.work(move || held.recv().is_ok());
+            // Whoever asked goes away at once.
+            assert!(tokio::time::timeout(std::time::Duration::from_millis(50), work).await.is_err());
+        }
+        assert_eq!(attempts.turns.available_permits(), 0);
+        let mut waiting: Vec<_> = (0..MOST_WAITING)
+            .map(|_| {
+                let attempts = std::sync::Arc::clone(&attempts);
+                tokio::spawn(async move { attempts.work(|| ()).await.is_ok() })
+            })
+            .collect();
+        while attempts.waiting.load(super::Ordering::Relaxed) < MOST_WAITING {
+            tokio::task::yield_now().await;
+        }
+        assert!(attempts.work(|| ()).await.is_err());
+        drop(releases);
+        for task in waiting.drain(..) {
+            assert!(task.await.expect("ends"));
+        }
     }
 }

@@ -16,6 +16,13 @@ pub(super) async fn password(tx: &mut Tx, name: &str) -> Result<Option<(AccountI
     row.map(|mut row| Ok((AccountId(row.int(0)?), row.text_or_null(1)?))).transpose()
 }
 
+/// Whether this is the hash of the account's password, which then stays so until
+/// the transaction ends.
+pub(super) async fn is_password(tx: &mut Tx, account: AccountId, hash: &str) -> Result<bool> {
+    let sql = "update account set password = password where id = $1 and password = $2";
+    Ok(tx.execute(sql, &[account.0.into(), hash.into()]).await? > 0)
+}
+
 pub(super) async fn insert(
     tx: &mut Tx,
     account: AccountId,

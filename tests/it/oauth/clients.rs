@@ -12,6 +12,8 @@ on_both_engines!(
     a_registration_that_makes_no_sense_is_refused,
     a_flood_of_registrations_is_stopped_and_ebbs_away,
     a_metadata_document_is_not_fetched_from_inside,
+    a_page_of_another_origin_does_not_register,
+    a_client_that_is_forgotten_is_told_to_register_anew,
 );
 
 async fn a_client_registers_without_a_secret(engine: Engine) {
@@ -73,6 +75,30 @@ async fn a_flood_of_registrations_is_stopped_and_ebbs_away(engine: Engine) {
     refusal(&register(&server, body()).await, 429);
     server.app.clock.advance_days(2);
     assert_eq!(register(&server, body()).await.status, StatusCode::CREATED);
+}
+
+async fn a_page_of_another_origin_does_not_register(engine: Engine) {
+    let server = Server::start_with(engine, &[("allowed_origins", "https://chat.example")]).await;
+    let from = async |origin: &str| {
+        let body = json!({"redirect_uris": ["https://example.com/cb"]});
+        let request = crate::harness::client().post(format!("{}/oauth/register", server.url));
+        crate::harness::answer(request.header("origin", origin).json(&body)).await
+    };
+    for origin in ["https://evil.example", "null", "http://127.0.0.1"] {
+        refusal(&from(origin).await, 403);
+    }
+    for origin in ["https://chat.example", server.url.as_str()] {
+        assert_eq!(from(origin).await.status, StatusCode::CREATED);
+    }
+}
+
+async fn a_client_that_is_forgotten_is_told_to_register_anew(engine: Engine) {
+    let server = Server::start(engine).await;
+    let client = Client::register(&server).await;
+    assert_eq!(refusal(&client.refresh("cmpr_00").await, 400), "invalid_grant");
+    server.app.clock.advance_days(31);
+    Client::register(&server).await;
+    assert_eq!(refusal(&client.refresh("cmpr_00").await, 401), "invalid_client");
 }
 
 async fn a_metadata_document_is_not_fetched_from_inside(engine: Engine) {

@@ -15,6 +15,7 @@ on_both_engines!(
     a_form_of_another_site_decides_nothing,
     a_loopback_client_may_use_any_port,
     names_of_clients_are_text,
+    nobody_is_led_to_the_web_by_a_bad_request,
 );
 
 async fn asked(server: &Server) -> (Browser, Client) {
@@ -166,4 +167,20 @@ async fn names_of_clients_are_text(engine: Engine) {
     assert_eq!(page.status, StatusCode::OK);
     assert!(!page.text.contains("<script") && !page.text.contains("<img"), "{}", page.text);
     assert!(hidden(&page.text).contains(&("state".to_owned(), redirect.to_owned())));
+}
+
+async fn nobody_is_led_to_the_web_by_a_bad_request(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (mut browser, mut client) = asked(&server).await;
+    let redirect = "https://chat.example/cb";
+    let registered = register(&server, json!({"redirect_uris": [redirect]})).await.json();
+    registered["client_id"].as_str().expect("an id").clone_into(&mut client.id);
+    let bad = client.query(&[("redirect_uri", redirect), ("response_type", "token")]);
+    let page = browser.get(&format!("/oauth/authorize?{bad}")).await;
+    assert_eq!(page.status, StatusCode::BAD_REQUEST);
+    assert!(page.header("location").is_none());
+    assert!(page.text.contains("https://chat.example/cb?error=unsupported_response_type"), "{}", page.text);
+    // A client that was allowed something is told at once.
+    browser.allow(&client.query(&[("redirect_uri", redirect)])).await;
+    assert_eq!(sent(&browser.get(&format!("/oauth/authorize?{bad}")).await).to, redirect);
 }

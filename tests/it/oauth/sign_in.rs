@@ -16,6 +16,7 @@ on_both_engines!(
     a_sign_in_leads_nowhere_else,
     pages_are_never_framed_and_run_no_script,
     the_command_sets_a_password,
+    two_pages_in_one_browser_both_work,
 );
 
 async fn a_person_signs_in_and_out(engine: Engine) {
@@ -152,4 +153,15 @@ async fn the_command_sets_a_password(engine: Engine) {
     let (code, out, _) = run(place, &["grant", "list", "--user", "ann"]);
     assert_eq!((code, out.as_str()), (0, ""));
     server.stop().await;
+}
+
+async fn two_pages_in_one_browser_both_work(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    drop(Browser::signed_in(&server, "ann").await);
+    let mut browser = Browser::new(&server);
+    let mut fields = hidden(&browser.get("/sign-in").await.text);
+    browser.get("/sign-in").await;
+    fields.extend([("name".to_owned(), "ann".to_owned()), ("password".to_owned(), PASSWORD.to_owned())]);
+    assert_eq!(browser.submit("/sign-in", &fields).await.status, StatusCode::SEE_OTHER);
 }

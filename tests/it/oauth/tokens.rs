@@ -93,6 +93,8 @@ async fn a_code_is_for_one_client_one_redirect_one_verifier_and_one_minute(engin
     let elsewhere = [("resource", "https://other.example/")];
     assert_eq!(refusal(&story.client.exchange(&code, &elsewhere).await, 400), "invalid_target");
     assert_eq!(refusal(&story.client.exchange(&code, &[("code_verifier", "")]).await, 400), "invalid_request");
+    let unknown = [("client_id", "client_00000000000000000000000000000000")];
+    assert_eq!(refusal(&story.client.exchange(&code, &unknown).await, 401), "invalid_client");
     story.client.exchange(&code, &[]).await.ok();
     let late = story.browser.allow(&story.client.query(&[])).await;
     story.wait(61);
@@ -165,12 +167,17 @@ async fn tokens_expire(engine: Engine) {
 
 async fn a_token_of_another_audience_is_refused(engine: Engine) {
     let mut story = Story::begin(engine).await;
-    let (access, _) = story.tokens().await;
+    let (access, refresh) = story.tokens().await;
     let place = story.server.place.as_ref().expect("a place");
     let mut moved = Server::start_at(place, &[("public_url", "https://memory.example")]).await;
     let refused = call(&moved, &access, "list_buckets", json!({})).await;
     assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
     assert!(refused.header("www-authenticate").is_some_and(|told| told.contains("https://memory.example/")));
+    let answer = story.client.refresh(&refresh).await;
+    answer.ok();
+    let mut there = Client::register(&moved).await;
+    there.id.clone_from(&story.client.id);
+    assert_eq!(refusal(&there.refresh(&token(&answer, "refresh_token")).await, 400), "invalid_grant");
     assert!(story.works(&access).await);
     moved.stop().await;
 }
@@ -296,7 +303,7 @@ async fn what_has_expired_is_removed(engine: Engine) {
     story.tokens().await;
     // A code that nobody exchanges leaves nothing either.
     story.browser.allow(&story.client.query(&[])).await;
-    story.wait(120);
+    story.wait(720);
     commonplace::auth::oauth::tokens::tidy(&story.server.app).await.expect("tidied");
     let grants = story.ann.get("/api/grants").await.ok()["grants"].clone();
     assert_eq!(grants.as_array().map(Vec::len), Some(1));
