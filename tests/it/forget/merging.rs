@@ -7,7 +7,7 @@
 use serde_json::json;
 
 use super::open;
-use super::remains::{Needles, Random};
+use super::remains::{Needles, Random, TAIL};
 use crate::harness::{Engine, Place, Server, run};
 
 const MEMORIES: usize = 3_000;
@@ -48,7 +48,7 @@ async fn a_purge_in_the_middle_of_a_merge_of_the_index_leaves_no_word() {
         assert_eq!(purged.header("deletion-erasure"), None, "the erasure failed");
         assert_eq!(purged.ok(), json!({"deleted": batch.len(), "failed": 0}));
     }
-    let left = Needles::new(dead.iter().flat_map(|text| text.split(' '))).found_in(&place.files());
+    let left = Needles::<TAIL>::new(dead.iter().flat_map(|text| text.split(' '))).found_in(&place.files());
     assert!(left.is_empty(), "{} words are left, the first: {:#?}", left.len(), &left[..left.len().min(10)]);
     for text in &living {
         let word = text.rsplit(' ').next().expect("a word");
@@ -68,7 +68,7 @@ async fn a_purge_in_the_middle_of_a_merge_of_the_index_leaves_no_word() {
     let last: Vec<&String> = living.iter().map(|text| &ids[text.as_str()]).collect();
     let purged = ann.post("/api/memories/bulk-delete?purge=true", json!({"memoryIds": last})).await;
     assert_eq!(purged.header("deletion-erasure"), None, "the erasure failed");
-    let left = Needles::new(texts.iter().flat_map(|text| text.split(' '))).found_in(&place.files());
+    let left = Needles::<TAIL>::new(texts.iter().flat_map(|text| text.split(' '))).found_in(&place.files());
     assert!(left.is_empty(), "{} words are left, the first: {:#?}", left.len(), &left[..left.len().min(10)]);
     server.stop().await;
     assert_eq!(run(&place, &["doctor"]).0, 0);

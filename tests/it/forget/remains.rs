@@ -7,10 +7,10 @@ use std::path::PathBuf;
 /// without the beginning that it shares with the term before it.
 pub const TAIL: usize = 9;
 
-/// Tokens to look for: lower-case letters and digits, at least [`TAIL`] of them.
-pub struct Needles(HashSet<[u8; TAIL]>);
+/// Tokens to look for, by their last `N` bytes: lower-case letters and digits.
+pub struct Needles<const N: usize>(HashSet<[u8; N]>);
 
-impl Needles {
+impl<const N: usize> Needles<N> {
     pub fn new<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Self {
         let tail = |token: &str| {
             let bytes = token.as_bytes();
@@ -23,11 +23,11 @@ impl Needles {
     /// The tails of tokens that stand in these files, in letters of either
     /// case, each with the file and the place.
     pub fn found_in(&self, files: &[(PathBuf, Vec<u8>)]) -> Vec<String> {
-        files.iter().flat_map(|(path, bytes)| self.found(bytes).map(move |at| describe(path, bytes, at))).collect()
+        files.iter().flat_map(|(path, bytes)| self.found(bytes).map(move |at| describe(path, bytes, at, N))).collect()
     }
 
     fn found<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-        let mut window = [0; TAIL];
+        let mut window = [0; N];
         let mut run = 0;
         bytes.iter().enumerate().filter_map(move |(at, byte)| {
             if !byte.is_ascii_alphanumeric() {
@@ -35,15 +35,15 @@ impl Needles {
                 return None;
             }
             window.copy_within(1.., 0);
-            window[TAIL - 1] = byte.to_ascii_lowercase();
+            window[N - 1] = byte.to_ascii_lowercase();
             run += 1;
-            (run >= TAIL && self.0.contains(&window)).then(|| at + 1 - TAIL)
+            (run >= N && self.0.contains(&window)).then(|| at + 1 - N)
         })
     }
 }
 
-fn describe(path: &std::path::Path, bytes: &[u8], at: usize) -> String {
-    let around = &bytes[at.saturating_sub(24)..(at + TAIL + 24).min(bytes.len())];
+fn describe(path: &std::path::Path, bytes: &[u8], at: usize, length: usize) -> String {
+    let around = &bytes[at.saturating_sub(24)..(at + length + 24).min(bytes.len())];
     format!("{} at {at}: {:?}", path.display(), String::from_utf8_lossy(around))
 }
 
@@ -81,7 +81,7 @@ impl Random {
 
 #[test]
 fn a_token_is_found_in_either_case_and_without_its_beginning() {
-    let needles = Needles::new(["abcdefghij1"]);
+    let needles = Needles::<TAIL>::new(["abcdefghij1"]);
     for there in ["xx cdefghij1 xx", "ABCDEFGHIJ1", "cdefghij1", "00cdefghij1zz"] {
         assert_eq!(needles.found_in(&[(PathBuf::new(), there.into())]).len(), 1, "{there}");
     }

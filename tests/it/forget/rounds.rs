@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::remains::{Needles, Random};
+use super::remains::{Needles, Random, TAIL};
 use crate::harness::{Engine, Server, run};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -30,7 +30,7 @@ async fn the_hundredth_purge_leaves_no_more_than_the_first() {
         for (_, text) in gone {
             write!(dead, "{text} ").expect("written");
         }
-        let left = Needles::new(dead.split_whitespace()).found_in(&place.files());
+        let left = Needles::<TAIL>::new(dead.split_whitespace()).found_in(&place.files());
         assert!(left.is_empty(), "after round {round}: {left:#?}");
         for (_, text) in &living {
             let word = text.split(' ').next().expect("a word");
@@ -57,7 +57,7 @@ async fn a_purge_from_an_index_that_grew_by_far_since_the_last_one_leaves_no_wor
         let purged = json!({"memoryIds": ids[size / 4..]});
         ann.post("/api/memories/bulk-delete?purge=true", purged).await.ok();
         dead.extend(texts[size / 4..].iter().map(|text| format!("{text} ")));
-        let left = Needles::new(dead.split_whitespace()).found_in(&place.files());
+        let left = Needles::<TAIL>::new(dead.split_whitespace()).found_in(&place.files());
         assert!(left.is_empty(), "{} words are left, the first: {:#?}", left.len(), &left[..left.len().min(5)]);
     }
     server.stop().await;
