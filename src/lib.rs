@@ -4,6 +4,7 @@
 pub mod address;
 pub mod app;
 pub mod auth;
+pub mod body;
 pub mod bucket;
 pub mod cli;
 pub mod clock;

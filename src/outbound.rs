@@ -12,9 +12,14 @@ use crate::error::{Error, Result};
 /// # Errors
 /// As [`tls`].
 pub fn client() -> Result<ClientBuilder> {
+    Ok(client_with(tls(roots())?))
+}
+
+/// The same with other TLS.
+pub fn client_with(tls: ClientConfig) -> ClientBuilder {
     let name = concat!("commonplace/", env!("CARGO_PKG_VERSION"));
     let builder = reqwest::Client::builder().user_agent(name).redirect(reqwest::redirect::Policy::none());
-    Ok(builder.tls_backend_preconfigured(tls(roots())?))
+    builder.tls_backend_preconfigured(tls)
 }
 
 /// The usual authorities, which are compiled in, and those that this machine was

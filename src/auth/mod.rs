@@ -89,12 +89,6 @@ impl Scopes {
         scopes.push(scope);
         Self::of(&scopes)
     }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 impl fmt::Display for Scopes {

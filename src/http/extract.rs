@@ -15,6 +15,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use crate::address::Addresses;
 use crate::app::App;
 use crate::auth::{self, Caller};
+use crate::body;
 use crate::clock::Micros;
 use crate::error::{Error, Result};
 use crate::id::BucketId;
@@ -173,21 +174,5 @@ pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
 
 /// The whole body, within a limit of size and the time limit of the settings.
 pub(super) async fn read_body(request: Request, app: &App, limit: usize) -> Result<Bytes> {
-    let too_large = || Error::TooLarge(format!("The body is larger than {limit} bytes; split the request."));
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > limit) {
-        return Err(too_large());
-    }
-    let wait = Duration::from_secs(app.config.request_timeout_seconds);
-    let body = axum::body::to_bytes(request.into_body(), limit);
-    match tokio::time::timeout(wait, body).await {
-        Err(_) => Err(Error::Timeout(format!("The body did not arrive within {} seconds.", wait.as_secs()))),
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if is_over_limit(&error) => Err(too_large()),
-        Ok(Err(_)) => Err(Error::invalid("The body broke off; send the request again.")),
-    }
-}
-
-fn is_over_limit(error: &axum::Error) -> bool {
-    matches!(std::error::Error::source(error), Some(source) if source.is::<http_body_util::LengthLimitError>())
+    body::read(request.into_body(), limit, Duration::from_secs(app.config.request_timeout_seconds)).await
 }

@@ -6,15 +6,16 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::address::{Addresses, MCP_PATH};
 use crate::app::App;
-use crate::auth::oauth::{SCOPES, tokens};
+use crate::auth::oauth::{SCOPES, spaced, tokens};
 use crate::auth::{Caller, Scope, Scopes};
+use crate::body;
 use crate::error::{Error, Result};
 
 /// Longest answer of the transport that is not JSON, in bytes; it is a sentence.
@@ -37,20 +38,18 @@ pub(super) struct Asker {
 pub(super) struct Guard {
     app: App,
     addresses: Arc<Addresses>,
-    most_bytes: usize,
-    time: Duration,
 }
 
 impl Guard {
-    pub(super) fn new(app: App, addresses: Arc<Addresses>, (most_bytes, time): (usize, Duration)) -> Self {
-        Self { app, addresses, most_bytes, time }
+    pub(super) fn new(app: App, addresses: Arc<Addresses>) -> Self {
+        Self { app, addresses }
     }
 
     /// The header that tells a client how it can be allowed (RFC 9728 section 5.1).
-    fn challenge(&self, headers: &HeaderMap, scopes: &Scopes, error: Option<&str>) -> Result<HeaderValue> {
-        let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    fn challenge(&self, host: Option<&HeaderValue>, scopes: &Scopes, error: Option<&str>) -> Result<HeaderValue> {
+        let host = host.and_then(|value| value.to_str().ok());
         let base = self.addresses.base_for(host);
-        let scope = crate::auth::oauth::spaced(scopes);
+        let scope = spaced(scopes);
         let error = error.map(|error| format!(", error=\"{error}\"")).unwrap_or_default();
         let value = format!(
             "Bearer resource_metadata=\"{base}/.well-known/oauth-protected-resource{MCP_PATH}\", scope=\"{scope}\"{error}"
@@ -74,23 +73,22 @@ async fn answer(guard: &Guard, request: Request, next: Next) -> Result<Response>
         Ok(caller) => caller,
         Err(Error::Unauthorized) => {
             let error = parts.headers.contains_key(header::AUTHORIZATION).then_some("invalid_token");
-            let challenge = guard.challenge(&parts.headers, &Scopes::of(&SCOPES), error)?;
+            let challenge = guard.challenge(parts.headers.get(header::HOST), &Scopes::of(&SCOPES), error)?;
             drain(body).await;
             return Ok(with_challenge(Error::Unauthorized.into_response(), challenge));
         }
         Err(error) => return Err(error),
     };
-    let bytes = tokio::time::timeout(guard.time, to_bytes(body, guard.most_bytes)).await;
-    let bytes = bytes
-        .map_err(|_| Error::Timeout(format!("The body did not arrive within {} seconds.", guard.time.as_secs())))?
-        .map_err(|_| Error::TooLarge(format!("The body broke off, or is larger than {} bytes.", guard.most_bytes)))?;
+    let config = &guard.app.config;
+    let wait = Duration::from_secs(config.request_timeout_seconds);
+    let bytes = body::read(body, config.max_body_bytes, wait).await?;
     let asker = Asker { caller, lacks: Arc::default() };
     let (lacks, held) = (Arc::clone(&asker.lacks), asker.caller.scopes().clone());
     parts.extensions.insert(asker);
-    let headers = parts.headers.clone();
+    let host = parts.headers.get(header::HOST).cloned();
     let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
     let Some(scope) = lacks.get() else { return Ok(response) };
-    let challenge = guard.challenge(&headers, &held.with(*scope), Some("insufficient_scope"))?;
+    let challenge = guard.challenge(host.as_ref(), &held.with(*scope), Some("insufficient_scope"))?;
     let why = format!("The client was not allowed to '{}'; connect it again and allow that.", scope.name());
     Ok(with_challenge(Error::Forbidden(why).into_response(), challenge))
 }

@@ -10,7 +10,6 @@ pub mod proxy;
 mod tools;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -64,9 +63,8 @@ pub fn router(app: App, addresses: Arc<Addresses>) -> Router {
         max_body_bytes: app.config.max_body_bytes,
         sessions: false,
     };
-    let limits = (settings.max_body_bytes, Duration::from_secs(app.config.request_timeout_seconds));
     let tools = Tools::for_callers(app.clone());
-    let guard = Guard::new(app, addresses, limits);
+    let guard = Guard::new(app, addresses);
     endpoint(MCP_PATH, settings, move || tools.clone())
         .layer(from_fn_with_state(guard, guard::admit))
         .route("/api/mcp/sse", axum::routing::any(guard::old_transport))

@@ -22,6 +22,7 @@ use crate::address::Addresses;
 use crate::app::App;
 use crate::auth::oauth::Params;
 use crate::auth::session::{self, Session};
+use crate::body;
 use crate::error::{Error, Result};
 use cookie::Cookie;
 
@@ -173,9 +174,7 @@ impl FromRequest<Web> for Form {
         if page.is_some_and(|page| !page.to_str().is_ok_and(|page| web.addresses.is_own(page))) {
             return Err(refused());
         }
-        let body = tokio::time::timeout(FORM_TIME, axum::body::to_bytes(body, MOST_BYTES)).await;
-        let body = body.map_err(|_| Error::Timeout("The form took too long to arrive.".to_owned()))?;
-        let body = body.map_err(|_| Error::TooLarge("The form is too large, or broke off.".to_owned()))?;
+        let body = body::read(body, MOST_BYTES, FORM_TIME).await?;
         let fields = Params::new(url::form_urlencoded::parse(&body).into_owned().collect());
         let browser = Browser::from_request_parts(&mut parts, web).await?;
         let secret = match &browser.signed_in {

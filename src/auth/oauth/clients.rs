@@ -1,9 +1,12 @@
 //! Clients: those that registered themselves (RFC 7591), and those whose id is
 //! the address of a document about them.
 
+use std::sync::Arc;
+
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 
+use super::document::{ClientDocument, MAX_NAME_CHARS, MAX_REDIRECT_URIS};
 use super::{document, rows};
 use crate::app::App;
 use crate::clock::Micros;
@@ -12,10 +15,6 @@ use crate::id;
 
 /// What the ids of registered clients begin with.
 const ID_PREFIX: &str = "client";
-/// Most redirect URIs of one client.
-const MOST_URIS: usize = 20;
-/// Longest name, in characters.
-const MOST_NAME: usize = 200;
 /// Most registrations in an hour, by everyone.
 const MOST_AN_HOUR: i64 = 100;
 /// Most clients that are kept of those that nobody ever allowed anything.
@@ -73,15 +72,18 @@ pub struct Registered {
 /// `invalid_redirect_uri` and `invalid_client_metadata`; [`Error::TooMany`] where
 /// too many registered of late.
 pub async fn register(app: &App, wanted: Registration) -> Result<Registered> {
-    if !(1..=MOST_URIS).contains(&wanted.redirect_uris.len()) {
-        return Err(Error::OAuth("invalid_redirect_uri", format!("A client has 1 to {MOST_URIS} redirect URIs.")));
+    if !(1..=MAX_REDIRECT_URIS).contains(&wanted.redirect_uris.len()) {
+        return Err(Error::OAuth(
+            "invalid_redirect_uri",
+            format!("A client has 1 to {MAX_REDIRECT_URIS} redirect URIs."),
+        ));
     }
     for uri in &wanted.redirect_uris {
         document::check_redirect_uri(uri).map_err(|why| Error::OAuth("invalid_redirect_uri", why.to_string()))?;
     }
     let name = document::shown(&wanted.client_name.unwrap_or_default());
-    if name.chars().count() > MOST_NAME {
-        let why = format!("A client's name has at most {MOST_NAME} characters.");
+    if name.chars().count() > MAX_NAME_CHARS {
+        let why = format!("A client's name has at most {MAX_NAME_CHARS} characters.");
         return Err(Error::OAuth("invalid_client_metadata", why));
     }
     let now = app.clock.now();
@@ -128,8 +130,9 @@ pub async fn find(app: &App, id: &str) -> Result<Client> {
         let document = app.recent.documents()?.get(id, app.clock.now()).await;
         let document = document.map_err(|why| Error::OAuth("invalid_client", why.to_string()))?;
         // Only the address is sure, so it is always shown.
-        let name = document.name.as_ref().map_or_else(|| id.to_owned(), |name| format!("{name} ({id})"));
-        return Ok(Client { id: id.to_owned(), name, redirect_uris: document.redirect_uris.clone() });
+        let ClientDocument { client_id: id, name, redirect_uris } = Arc::unwrap_or_clone(document);
+        let name = name.map_or_else(|| id.clone(), |name| format!("{name} ({id})"));
+        return Ok(Client { id, name, redirect_uris });
     }
     let unknown =
         || Error::OAuth("invalid_client", "There is no client with this id; let it register anew.".to_owned());

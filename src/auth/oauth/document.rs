@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock::Micros;
 use crate::error::{Error, Result};
+use crate::outbound;
 
 pub use address::{Reach, is_address};
 use recent::Recent;
@@ -32,8 +33,10 @@ pub use redirect::{check_redirect_uri, redirect_matches};
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 const MAX_BYTES: usize = 32 * 1024;
-const MAX_REDIRECT_URIS: usize = 20;
-const MAX_NAME_CHARS: usize = 200;
+/// Most redirect URIs of a client, however it makes itself known.
+pub(super) const MAX_REDIRECT_URIS: usize = 20;
+/// Longest name of a client, in characters.
+pub(super) const MAX_NAME_CHARS: usize = 200;
 const FETCHES_AT_ONCE: usize = 8;
 const KEPT: usize = 256;
 /// The draft lets a server set its own bounds of a document's life (section 5.2);
@@ -50,8 +53,6 @@ pub struct ClientDocument {
     pub client_id: String,
     /// Name to show to people, without control and direction characters.
     pub name: Option<String>,
-    /// The client's home page, http or https.
-    pub uri: Option<String>,
     /// Where the client may be redirected to; each passes [`check_redirect_uri`].
     pub redirect_uris: Vec<String>,
 }
@@ -142,11 +143,8 @@ impl Documents {
     /// # Errors
     /// [`Error::Internal`] if the HTTP client can't be set up.
     pub fn new(tls: rustls::ClientConfig, reach: Reach, timeout: Duration) -> Result<Self> {
-        let http = Client::builder()
-            .user_agent(concat!("commonplace/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(tls)
+        let http = outbound::client_with(tls)
             .https_only(true)
-            .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .dns_resolver(Arc::new(address::Resolver(reach)))
             // A kept connection would outlive the judgement of its address.
@@ -271,12 +269,7 @@ fn read(client_id: &str, body: &[u8]) -> Result<ClientDocument, Refusal> {
     if members.client_uri.as_deref().is_some_and(|uri| !address::is_web(uri)) {
         return Err(Refusal::Uri);
     }
-    Ok(ClientDocument {
-        client_id: members.client_id,
-        name,
-        uri: members.client_uri,
-        redirect_uris: members.redirect_uris,
-    })
+    Ok(ClientDocument { client_id: members.client_id, name, redirect_uris: members.redirect_uris })
 }
 
 /// A name without what could make other text on the page look different: control

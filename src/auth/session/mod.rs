@@ -19,9 +19,9 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
+use super::Account;
 use super::ops::NAME_MAX;
 use super::ops::hash;
-use super::{Account, Caller, Scopes};
 use crate::app::App;
 use crate::clock::Micros;
 use crate::error::{Error, Result};
@@ -53,12 +53,6 @@ pub struct Session {
 }
 
 impl Session {
-    /// Who this session acts for.
-    #[must_use]
-    pub fn caller(&self) -> Caller {
-        Caller { account: self.account.id, token_name: "dashboard".to_owned(), scopes: Scopes::all(), is_client: false }
-    }
-
     /// What every form of this session carries; see [`csrf`].
     #[must_use]
     pub fn csrf(&self) -> &str {
@@ -258,8 +252,16 @@ impl Attempts {
 
 #[cfg(test)]
 mod tests {
-    use super::{AT_ONCE, Attempts, MOST_FAILURES, MOST_NAMES, MOST_WAITING, NOBODYS, WINDOW, csrf, is_csrf, verify};
-    use crate::clock::Micros;
+    use futures_util::FutureExt;
+
+    use super::{
+        AT_ONCE, Attempts, MOST_FAILURES, MOST_NAMES, MOST_WAITING, NOBODYS, WINDOW, csrf, is_csrf, set_password,
+        sign_in, verify,
+    };
+    use crate::app::App;
+    use crate::auth::ops::create_account;
+    use crate::clock::{Clock, Micros};
+    use crate::config::Config;
 
     #[test]
     fn nobodys_password_is_hashed_like_any_other_and_never_matches() {
@@ -329,5 +331,47 @@ mod tests {
         for task in waiting.drain(..) {
             assert!(task.await.expect("ends"));
         }
+    }
+
+    async fn app() -> (tempfile::TempDir, App) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("config.toml");
+        std::fs::write(&file, "").expect("written");
+        let flags = [("data_dir", folder.path().join("data").display().to_string())];
+        let config = Config::load(Some(&file), &flags).expect("valid settings");
+        let app = App::open(config, Clock::default()).await.expect("opens");
+        (folder, app)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_password_changed_while_it_is_compared_begins_no_session() {
+        let (_folder, app) = app().await;
+        let ann = create_account(&app, "ann").await.expect("made").id;
+        set_password(&app, ann, "the old password".to_owned()).await.expect("set");
+        let turns = app.recent.sign_in.turns.clone();
+        for change in [false, true] {
+            let all = u32::try_from(AT_ONCE).expect("few");
+            let held = turns.clone().acquire_many_owned(all).await.expect("open");
+            let signing_in = {
+                let app = app.clone();
+                tokio::spawn(async move { sign_in(&app, "ann", "the old password".to_owned()).await })
+            };
+            // Once it waits for its turn it knows the stored hash.
+            while app.recent.sign_in.waiting.load(super::Ordering::Relaxed) == 0 {
+                tokio::task::yield_now().await;
+            }
+            if change {
+                // As another process does it.
+                let other = NOBODYS.to_owned();
+                let changed = app
+                    .db
+                    .write((ann, other), |tx, (account, hash)| super::rows::set_password(tx, *account, hash).boxed());
+                changed.await.expect("changed");
+            }
+            drop(held);
+            let begun = signing_in.await.expect("ends").expect("no failure");
+            assert_eq!(begun.is_none(), change);
+        }
+        app.db.close().await;
     }
 }

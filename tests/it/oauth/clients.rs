@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::json;
 
-use super::person::{Browser, Client, refusal, register};
+use super::person::{Browser, Client, refusal, register, token};
 use crate::harness::{Engine, Server, on_both_engines};
 
 on_both_engines!(
@@ -14,6 +14,8 @@ on_both_engines!(
     a_metadata_document_is_not_fetched_from_inside,
     a_page_of_another_origin_does_not_register,
     a_client_that_is_forgotten_is_told_to_register_anew,
+    a_client_that_is_used_is_never_forgotten,
+    of_clients_that_nobody_uses_the_newest_are_kept,
 );
 
 async fn a_client_registers_without_a_secret(engine: Engine) {
@@ -123,4 +125,43 @@ async fn a_metadata_document_is_not_fetched_from_inside(engine: Engine) {
         assert_eq!(page.status, StatusCode::BAD_REQUEST, "{id}");
         assert!(page.header("location").is_none(), "{id}");
     }
+}
+
+async fn a_client_that_is_used_is_never_forgotten(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    let client = Client::register(&server).await;
+    let code = Browser::signed_in(&server, "ann").await.allow(&client.query(&[])).await;
+    let mut answer = client.exchange(&code, &[]).await;
+    for _ in 0..3 {
+        server.app.clock.advance_days(80);
+        // Registering is what has others forgotten.
+        Client::register(&server).await;
+        answer = client.refresh(&token(&answer, "refresh_token")).await;
+        answer.ok();
+    }
+    // Nor is one whose grant ended lately.
+    client.post("/oauth/revoke", &[("token", &token(&answer, "refresh_token"))]).await;
+    server.app.clock.advance_days(80);
+    Client::register(&server).await;
+    assert_eq!(refusal(&client.refresh("cmpr_00").await, 400), "invalid_grant");
+    server.app.clock.advance_days(11);
+    Client::register(&server).await;
+    assert_eq!(refusal(&client.refresh("cmpr_00").await, 401), "invalid_client");
+}
+
+async fn of_clients_that_nobody_uses_the_newest_are_kept(engine: Engine) {
+    let server = Server::start(engine).await;
+    let first = Client::register(&server).await;
+    let mut last = None;
+    for number in 1..1_101 {
+        // Past the limit of an hour.
+        if number % 90 == 0 {
+            server.app.clock.advance(3_700_000_000);
+        }
+        last = Some(Client::register(&server).await);
+    }
+    assert_eq!(refusal(&first.refresh("cmpr_00").await, 401), "invalid_client");
+    let last = last.expect("many");
+    assert_eq!(refusal(&last.refresh("cmpr_00").await, 400), "invalid_grant");
 }
