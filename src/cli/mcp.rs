@@ -24,7 +24,7 @@ pub(super) async fn run(config: Config, user: Option<String>) -> Result<ExitCode
     let app = App::open(config, Clock::default()).await?;
     first_account(&app).await?;
     let account = auth::account(&app, user.as_deref()).await?.id;
-    search::load_beside(&app, account);
+    search::load_beside(&app, search::Corpus::Memories, account);
     let chores = Chores::begin(&app);
     let served = serve(&app, Tools::for_one(app.clone(), Caller::operator(account))).await;
     chores.end().await;

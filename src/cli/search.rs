@@ -97,7 +97,7 @@ async fn found(app: &App, query: &Query) -> Result<String> {
         limit: query.count,
         with_buckets: false,
     };
-    search::load(app, caller.account).await?;
+    search::load(app, search::Corpus::Memories, caller.account).await?;
     let found = ops::find(app, &caller, find).await?;
     let mut out = String::new();
     for hit in &found.hits {

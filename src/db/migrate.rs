@@ -17,12 +17,14 @@ pub(super) const SQLITE: &[Migration] = &[
     Migration { number: 1, sql: include_str!("../../migrations/sqlite/0001_memories.sql") },
     Migration { number: 2, sql: include_str!("../../migrations/sqlite/0002_search.sql") },
     Migration { number: 3, sql: include_str!("../../migrations/sqlite/0003_access.sql") },
+    Migration { number: 4, sql: include_str!("../../migrations/sqlite/0004_history.sql") },
 ];
 
 pub(super) const POSTGRES: &[Migration] = &[
     Migration { number: 1, sql: include_str!("../../migrations/postgres/0001_memories.sql") },
     Migration { number: 2, sql: include_str!("../../migrations/postgres/0002_search.sql") },
     Migration { number: 3, sql: include_str!("../../migrations/postgres/0003_access.sql") },
+    Migration { number: 4, sql: include_str!("../../migrations/postgres/0004_history.sql") },
 ];
 
 /// The table that remembers, for both engines.

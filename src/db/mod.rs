@@ -25,7 +25,7 @@ use futures_util::future::BoxFuture;
 
 use crate::error::Result;
 
-pub use dialect::Dialect;
+pub use dialect::{Dialect, Sql};
 pub use postgres::Postgres;
 pub use sqlite::{Sqlite, SqliteOptions};
 pub use value::{Row, Value};
@@ -83,10 +83,10 @@ impl Tx {
     /// # Errors
     /// [`crate::Error::Unavailable`] where the storage fails, else
     /// [`crate::Error::Internal`]: statements are ours, so a rejected one is our fault.
-    pub async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64> {
+    pub async fn execute(&mut self, sql: impl Into<Sql> + Send, values: &[Value<'_>]) -> Result<u64> {
         match self {
             Self::Sqlite(connection) => connection.execute(sql, values),
-            Self::Postgres(connection) => connection.execute(sql, values).await,
+            Self::Postgres(connection) => connection.execute(sql.into(), values).await,
         }
     }
 
@@ -94,10 +94,10 @@ impl Tx {
     ///
     /// # Errors
     /// As [`Tx::execute`].
-    pub async fn rows(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>> {
+    pub async fn rows(&mut self, sql: impl Into<Sql> + Send, values: &[Value<'_>]) -> Result<Vec<Row>> {
         match self {
             Self::Sqlite(connection) => connection.rows(sql, values),
-            Self::Postgres(connection) => connection.rows(sql, values).await,
+            Self::Postgres(connection) => connection.rows(sql.into(), values).await,
         }
     }
 
@@ -105,7 +105,7 @@ impl Tx {
     ///
     /// # Errors
     /// As [`Tx::execute`].
-    pub async fn row(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Option<Row>> {
+    pub async fn row(&mut self, sql: impl Into<Sql> + Send, values: &[Value<'_>]) -> Result<Option<Row>> {
         Ok(self.rows(sql, values).await?.into_iter().next())
     }
 
@@ -113,7 +113,7 @@ impl Tx {
     ///
     /// # Errors
     /// As [`Tx::execute`], and [`crate::Error::Internal`] where there is none.
-    pub async fn one(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Row> {
+    pub async fn one(&mut self, sql: impl Into<Sql> + Send, values: &[Value<'_>]) -> Result<Row> {
         self.row(sql, values).await?.ok_or_else(|| crate::Error::internal("a statement returned no row"))
     }
 }

@@ -11,7 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, Column, Connection as _, Executor, PgPool, Row as _, TypeInfo};
 
 use super::value::{Cell, Row, Value};
-use super::{Dialect, Erasure, Tx, migrate};
+use super::{Dialect, Erasure, Sql, Tx, migrate};
 use crate::error::{Error, Result};
 
 /// How often a transaction is tried when others get in its way.
@@ -34,12 +34,12 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(super) async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64> {
+    pub(super) async fn execute(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<u64> {
         let done = self.raw.execute(query(sql, values)).await.map_err(storage)?;
         Ok(done.rows_affected())
     }
 
-    pub(super) async fn rows(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>> {
+    pub(super) async fn rows(&mut self, sql: Sql, values: &[Value<'_>]) -> Result<Vec<Row>> {
         let rows = self.raw.fetch_all(query(sql, values)).await.map_err(storage)?;
         rows.iter().map(row).collect()
     }
@@ -51,7 +51,7 @@ impl Connection {
 
 type Query = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
-fn query(sql: &'static str, values: &[Value<'_>]) -> Query {
+fn query(sql: Sql, values: &[Value<'_>]) -> Query {
     // Statements are constants of ours; values only ever travel as parameters.
     let mut query = sqlx::query(AssertSqlSafe(Dialect::Postgres.render(sql)));
     for value in values {

@@ -14,7 +14,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{self, AccountId, BucketId};
 use crate::search::fuse::Scored;
-use crate::search::{self, Correction, Embedding, Filter, Lack, Mode, Request, Search};
+use crate::search::{self, Corpus, Correction, Embedding, Filter, Lack, Mode, Request, Search};
 
 /// Most memories that one move takes.
 pub const MOVE_MAX: usize = 100;
@@ -85,7 +85,7 @@ pub(super) async fn create_in(
         created_at: new.created_at.unwrap_or(now),
     };
     rows::insert(tx, account, &row).await?;
-    search::index_new(tx, row.doc, row.text, row.words).await?;
+    search::index_new(tx, Corpus::Memories, row.doc, row.text, row.words).await?;
     bucket::rows::count(tx, account, bucket.id, 1).await?;
     crate::failpoint::reach("create:counted");
     Ok(Created { id, duplicate: false })
@@ -143,7 +143,9 @@ pub struct Found {
 pub async fn find(app: &App, caller: &Caller, find: Find) -> Result<Found> {
     caller.require(Scope::Read)?;
     let request = match &find.query {
-        Some(query) => search::ask(app, query, find.mode, find.filter.clone(), find.skip, find.limit).await,
+        Some(query) => {
+            search::ask(app, Corpus::Memories, query, find.mode, find.filter.clone(), find.skip, find.limit).await
+        }
         None => None,
     };
     let account = caller.account;
@@ -164,7 +166,7 @@ pub async fn find(app: &App, caller: &Caller, find: Find) -> Result<Found> {
     });
     let found = found.await?;
     if found.is_unloaded {
-        search::load_beside(app, account);
+        search::load_beside(app, Corpus::Memories, account);
     }
     Ok(found)
 }

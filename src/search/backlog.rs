@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::rows::{self, ToEmbed};
-use super::{candidates, load};
+use super::{Corpus, candidates, load};
 use crate::app::App;
 use crate::auth;
 use crate::db::{Db, Dialect, Tx};
@@ -52,9 +52,12 @@ pub async fn keep_embedding(app: App) {
 async fn warm(app: &App) {
     let loaded = async {
         for account in auth::ops::accounts(app).await? {
-            let large = app.db.read(account.id, |tx, account| rows::count(tx, *account).boxed()).await?;
-            if app.search.shared.indexes.is_large(large) {
-                load(app, account.id).await?;
+            for corpus in Corpus::ALL {
+                let args = (corpus, account.id);
+                let large = app.db.read(args, |tx, (corpus, account)| rows::count(tx, *corpus, *account).boxed());
+                if app.search.shared.indexes.is_large(large.await?) {
+                    load(app, corpus, account.id).await?;
+                }
             }
         }
         Ok::<_, crate::Error>(())
@@ -79,26 +82,39 @@ pub struct Pending {
 /// As [`Db::write`].
 pub async fn embed_pending(app: &App) -> Result<Pending> {
     let mut pending = Pending::default();
-    for account in app.db.read((), |tx, ()| rows::accounts_to_embed(tx).boxed()).await? {
-        let mut after = account.doc(0);
-        loop {
-            let args = (account, after);
-            let batch = app.db.read(args, |tx, (account, after)| rows::to_embed(tx, *account, *after, BATCH).boxed());
-            let (batch, Some(last)) = batch.await? else { break };
-            after = last;
-            match embed_batch(app.search.embedder(), &batch).await {
-                Ok(vectors) => {
-                    pending.embedded += batch.len();
-                    store(app, account, batch, vectors).await?;
-                }
-                Err(why) => {
-                    pending.unavailable = Some(why);
-                    return Ok(pending);
-                }
+    for corpus in Corpus::ALL {
+        let accounts = app.db.read(corpus, |tx, corpus| rows::accounts_to_embed(tx, *corpus).boxed());
+        for account in accounts.await? {
+            embed_account(app, corpus, account, &mut pending).await?;
+            if pending.unavailable.is_some() {
+                return Ok(pending);
             }
         }
     }
     Ok(pending)
+}
+
+async fn embed_account(app: &App, corpus: Corpus, account: AccountId, pending: &mut Pending) -> Result<()> {
+    let mut after = account.doc(0);
+    loop {
+        let args = (corpus, account, after);
+        let batch = app
+            .db
+            .read(args, |tx, (corpus, account, after)| rows::to_embed(tx, *corpus, *account, *after, BATCH).boxed());
+        let batch = batch.await?;
+        let Some(last) = batch.last() else { return Ok(()) };
+        after = last.doc;
+        match embed_batch(app.search.embedder(), &batch).await {
+            Ok(vectors) => {
+                pending.embedded += batch.len();
+                store(app, corpus, account, batch, vectors).await?;
+            }
+            Err(why) => {
+                pending.unavailable = Some(why);
+                return Ok(());
+            }
+        }
+    }
 }
 
 /// The embeddings of a batch. One text that the embedder refuses must not keep
@@ -124,17 +140,23 @@ fn embed_batch<'a>(embedder: &'a Embedder, batch: &'a [ToEmbed]) -> BoxFuture<'a
     .boxed()
 }
 
-async fn store(app: &App, account: AccountId, batch: Vec<ToEmbed>, vectors: Vec<Option<Vector>>) -> Result<()> {
-    let args = (account, app.search.shared.space, batch, vectors);
+async fn store(
+    app: &App,
+    corpus: Corpus,
+    account: AccountId,
+    batch: Vec<ToEmbed>,
+    vectors: Vec<Option<Vector>>,
+) -> Result<()> {
+    let args = (corpus, account, app.search.shared.space, batch, vectors);
     app.db
-        .write(args, |tx, (account, space, batch, vectors)| {
+        .write(args, |tx, (corpus, account, space, batch, vectors)| {
             async move {
                 auth::advance(tx, *account, 1).await?;
-                for (memory, vector) in batch.iter().zip(vectors) {
-                    rows::set_embedding(tx, *account, memory, *space, vector.as_ref()).await?;
+                for (document, vector) in batch.iter().zip(vectors) {
+                    rows::set_embedding(tx, *corpus, *account, document, *space, vector.as_ref()).await?;
                 }
-                let ids: Vec<String> = batch.iter().map(|memory| memory.id.clone()).collect();
-                rows::note_changes(tx, *account, &ids).await
+                let docs: Vec<i64> = batch.iter().map(|document| document.doc).collect();
+                rows::note_documents(tx, *account, &docs).await
             }
             .boxed()
         })
@@ -152,29 +174,36 @@ pub async fn clear_other_spaces(app: &App) -> Result<()> {
         return Ok(());
     }
     for account in auth::ops::accounts(app).await? {
-        loop {
-            let args = (account.id, space);
-            let found =
-                app.db.read(args, |tx, (account, space)| rows::in_other_spaces(tx, *account, *space, 1).boxed());
-            if found.await?.is_empty() {
-                break;
-            }
-            let cleared = app.db.write((account.id, space), |tx, (account, space)| {
-                async move {
-                    let ids = rows::in_other_spaces(tx, *account, *space, BATCH * 8).await?;
-                    if !ids.is_empty() {
-                        auth::advance(tx, *account, 1).await?;
-                        rows::clear_other_embeddings(tx, *account, &ids, *space).await?;
-                        rows::note_changes(tx, *account, &ids).await?;
-                    }
-                    Ok(())
-                }
-                .boxed()
-            });
-            cleared.await?;
+        for corpus in Corpus::ALL {
+            while clear_some(app, corpus, account.id, space).await? {}
         }
     }
     Ok(())
+}
+
+/// Clears a batch; whether there was one.
+async fn clear_some(app: &App, corpus: Corpus, account: AccountId, space: i64) -> Result<bool> {
+    let args = (corpus, account, space);
+    let found = app
+        .db
+        .read(args, |tx, (corpus, account, space)| rows::in_other_spaces(tx, *corpus, *account, *space, 1).boxed());
+    if found.await?.is_empty() {
+        return Ok(false);
+    }
+    let cleared = app.db.write(args, |tx, (corpus, account, space)| {
+        async move {
+            let docs = rows::in_other_spaces(tx, *corpus, *account, *space, BATCH * 8).await?;
+            if !docs.is_empty() {
+                auth::advance(tx, *account, 1).await?;
+                rows::clear_embeddings(tx, *corpus, *account, &docs).await?;
+                rows::note_documents(tx, *account, &docs).await?;
+            }
+            Ok(())
+        }
+        .boxed()
+    });
+    cleared.await?;
+    Ok(true)
 }
 
 /// Analyzes what was stored before the program analyzed texts as it does now.
@@ -235,10 +264,11 @@ pub async fn tidy(app: &App) -> Result<()> {
         return Ok(());
     }
     let accounts = auth::ops::accounts(app).await?.into_iter().map(|account| account.id).collect();
-    for account in app.search.shared.indexes.retain(&accounts) {
-        let args = (app.search.clone(), account);
-        let follow = app.db.read(args, |tx, (search, account)| {
-            async move { search.shared.indexes.ask(tx, *account, search.space(), |_| ()).await.map(drop) }.boxed()
+    for (account, corpus) in app.search.shared.indexes.retain(&accounts) {
+        let args = (app.search.clone(), corpus, account);
+        let follow = app.db.read(args, |tx, (search, corpus, account)| {
+            async move { search.shared.indexes.ask(tx, *corpus, *account, search.space(), |_| ()).await.map(drop) }
+                .boxed()
         });
         follow.await?;
     }

@@ -10,9 +10,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::analyze;
 use super::fuse::Candidate;
-use super::rows::note_changes;
+use super::rows::{note_changes, note_documents};
 use super::terms::Terms;
-use super::{Correction, Filter, Request, typo};
+use super::{Corpus, Correction, Filter, Request, typo};
 use crate::db::{Dialect, Tx, Value};
 use crate::embed::Vector;
 use crate::error::Result;
@@ -62,15 +62,15 @@ fn shortened(stem: &str) -> &str {
     &stem[..stem.floor_char_boundary(POSTGRES_WORD_BYTES)]
 }
 
-/// Adds a memory that was just inserted.
+/// Adds a document that was just inserted.
 ///
 /// # Errors
 /// As [`Tx::execute`].
-pub async fn index_new(tx: &mut Tx, doc: i64, text: &str, words: Option<&str>) -> Result<()> {
+pub async fn index_new(tx: &mut Tx, corpus: Corpus, doc: i64, text: &str, words: Option<&str>) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite {
         // Not `insert … select`: that is a savepoint to FTS5, at which it writes a segment.
         let values = [doc.into(), words.unwrap_or(text).into()];
-        tx.execute("insert into memory_fts (rowid, text) values ($1, $2)", &values).await?;
+        tx.execute(corpus.sql("insert into {table}_fts (rowid, text) values ($1, $2)"), &values).await?;
     }
     Ok(())
 }
@@ -102,17 +102,45 @@ pub async fn unindex(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<
     note_changes(tx, account, ids).await
 }
 
-/// Takes all memories of an account out, under the conditions of [`unindex`].
+/// Takes all documents of an account out, under the conditions of [`unindex`].
 ///
 /// # Errors
 /// As [`Tx::execute`].
 pub async fn unindex_account(tx: &mut Tx, account: AccountId) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite {
-        let sql = "insert into memory_fts (memory_fts, rowid, text) select 'delete', doc, coalesce(words, text) \
-                   from memory where account_id = $1 order by doc";
-        tx.execute(sql, &[account.0.into()]).await?;
+        for corpus in Corpus::ALL {
+            let sql = "insert into {table}_fts ({table}_fts, rowid, text) select 'delete', doc, coalesce(words, text) \
+                       from {table} where account_id = $1 order by doc";
+            tx.execute(corpus.sql(sql), &[account.0.into()]).await?;
+        }
     }
     Ok(())
+}
+
+/// Takes chunks out, under the conditions of [`unindex`].
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub async fn unindex_chunks(tx: &mut Tx, account: AccountId, docs: &[i64]) -> Result<()> {
+    if tx.dialect() == Dialect::Sqlite {
+        let sql = "insert into chunk_fts (chunk_fts, rowid, text) select 'delete', doc, coalesce(words, text) \
+                   from chunk where {unindexed account_id} = $1 and doc {in $2} order by doc";
+        tx.execute(sql, &[account.0.into(), docs.into()]).await?;
+    }
+    note_documents(tx, account, docs).await
+}
+
+/// Adds chunks that have come back, under the conditions of [`index`].
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub async fn index_chunks(tx: &mut Tx, account: AccountId, docs: &[i64]) -> Result<()> {
+    if tx.dialect() == Dialect::Sqlite {
+        let sql = "insert into chunk_fts (rowid, text) select doc, coalesce(words, text) \
+                   from chunk where {unindexed account_id} = $1 and doc {in $2} order by doc";
+        tx.execute(sql, &[account.0.into(), docs.into()]).await?;
+    }
+    note_documents(tx, account, docs).await
 }
 
 /// The best memories for any of the words, by the full-text index of `SQLite`,
@@ -124,17 +152,18 @@ pub async fn unindex_account(tx: &mut Tx, account: AccountId) -> Result<()> {
 /// As [`Tx::rows`].
 pub(super) async fn lexical_sqlite(
     tx: &mut Tx,
+    corpus: Corpus,
     account: AccountId,
     terms: &Terms,
     request: &Request,
 ) -> Result<Vec<Candidate>> {
     let Filter { bucket, content_type, source, after, before } = &request.filter;
     let (low, high) = account.doc_range();
-    let total = super::rows::count(tx, account).await?;
+    let total = super::rows::count(tx, corpus, account).await?;
     let mut scores: HashMap<i64, f32> = HashMap::new();
     for word in terms.words() {
-        let sql = "select rowid from memory_fts where memory_fts match $1 and rowid between $2 and $3";
-        let having = tx.rows(sql, &[(&word.sqlite()).into(), low.into(), high.into()]).await?;
+        let sql = "select rowid from {table}_fts where {table}_fts match $1 and rowid between $2 and $3";
+        let having = tx.rows(corpus.sql(sql), &[(&word.sqlite()).into(), low.into(), high.into()]).await?;
         let weight = narrow(frequency(total, i64::try_from(having.len()).unwrap_or(i64::MAX)));
         for row in having {
             *scores.entry(row.int(0)?).or_default() += weight;
@@ -142,7 +171,7 @@ pub(super) async fn lexical_sqlite(
     }
     if request.filter != Filter::default() {
         let docs: Vec<i64> = scores.keys().copied().collect();
-        let sql = "select doc from memory where {unindexed account_id} = $1 and doc {in $2} \
+        let sql = "select doc from {table} where {unindexed account_id} = $1 and doc {in $2} \
                    and ($3 is null or bucket_id = $3) and ($4 is null or content_type = $4) \
                    and ($5 is null or source = $5) and ($6 is null or created_at >= $6) \
                    and ($7 is null or created_at < $7)";
@@ -155,7 +184,7 @@ pub(super) async fn lexical_sqlite(
             after.map(|after| after.0).into(),
             before.map(|before| before.0).into(),
         ];
-        let rows = tx.rows(sql, &values).await?;
+        let rows = tx.rows(corpus.sql(sql), &values).await?;
         let accepted: HashSet<i64> = rows.iter().map(|row| row.int(0)).collect::<Result<_>>()?;
         scores.retain(|doc, _| accepted.contains(doc));
     }
@@ -188,12 +217,13 @@ struct Weights {
 /// As [`Tx::rows`].
 pub(super) async fn postgres(
     tx: &mut Tx,
+    corpus: Corpus,
     account: AccountId,
     space: i64,
     request: &Request,
 ) -> Result<(Vec<Candidate>, Vec<Correction>)> {
     let (weights, corrected) = match &request.terms {
-        Some(terms) => weigh(tx, account, terms).await?,
+        Some(terms) => weigh(tx, corpus, account, terms).await?,
         None => (Weights::default(), Vec::new()),
     };
     let Filter { bucket, content_type, source, after, before } = &request.filter;
@@ -225,23 +255,23 @@ pub(super) async fn postgres(
                    (select sum(q.weight)::float8 from unnest($11::text[]::tsquery[], $12::bigint[]) q (word, weight) \
                    where m.tsv @@ q.word) / 1e6 * 2.2 \
                    / (1 + 1.2 * (0.25 + 0.75 * m.length * 1000 / $13::float8)) as bm25 \
-                   from memory m where m.tsv @@ $14::text::tsquery and m.account_id = $1 \
+                   from {table} m where m.tsv @@ $14::text::tsquery and m.account_id = $1 \
                    and ($2 is null or m.bucket_id = $2) and ($3 is null or m.content_type = $3) \
                    and ($4 is null or m.source = $4) and ($5 is null or m.created_at >= $5) \
                    and ($6 is null or m.created_at < $6) order by bm25 desc, m.doc desc limit $7) c";
-        found.extend(tx.rows(sql, &values).await?);
+        found.extend(tx.rows(corpus.sql(sql), &values).await?);
     }
     if vector.is_some() {
         let sql = "select c.doc, coalesce((select sum(q.weight)::float8 \
                    from unnest($11::text[]::tsquery[], $12::bigint[]) q (word, weight) where c.tsv @@ q.word), 0) \
                    / 1e6 * 2.2 / (1 + 1.2 * (0.25 + 0.75 * c.length * 1000 / $13::float8)), 1 - c.distance \
                    from (select m.doc, m.tsv, m.length, m.embedding <=> {vector $9} as distance \
-                   from memory m where m.account_id = $1 and m.embedder = $8 and vector_dims(m.embedding) = $10 \
+                   from {table} m where m.account_id = $1 and m.embedder = $8 and vector_dims(m.embedding) = $10 \
                    and ($2 is null or m.bucket_id = $2) and ($3 is null or m.content_type = $3) \
                    and ($4 is null or m.source = $4) and ($5 is null or m.created_at >= $5) \
                    and ($6 is null or m.created_at < $6) and $14::text is not null \
                    order by distance, m.doc desc limit $7) c";
-        found.extend(tx.rows(sql, &values).await?);
+        found.extend(tx.rows(corpus.sql(sql), &values).await?);
     }
     let candidate = |row: crate::db::Row| {
         let cosine = row.real_or_null(2)?.map(narrow);
@@ -253,9 +283,9 @@ pub(super) async fn postgres(
     Ok((candidates, corrected))
 }
 
-async fn weigh(tx: &mut Tx, account: AccountId, terms: &Terms) -> Result<(Weights, Vec<Correction>)> {
+async fn weigh(tx: &mut Tx, corpus: Corpus, account: AccountId, terms: &Terms) -> Result<(Weights, Vec<Correction>)> {
     let stems: Vec<String> = terms.words().iter().map(|word| shortened(&word.stem).to_owned()).collect();
-    let known = frequencies(tx, account, &stems).await?;
+    let known = frequencies(tx, corpus, account, &stems).await?;
     let mut found: Vec<(String, i64, f32)> = Vec::new();
     let mut corrected = Vec::new();
     for (stem, count) in stems.iter().zip(&known).filter(|(_, count)| **count > 0) {
@@ -263,7 +293,7 @@ async fn weigh(tx: &mut Tx, account: AccountId, terms: &Terms) -> Result<(Weight
     }
     let mut unknown = stems.iter().zip(&known).filter(|(_, count)| **count == 0);
     if unknown.any(|(stem, _)| typo::may_be_mistyped(stem)) {
-        let vocabulary = vocabulary(tx, account).await?;
+        let vocabulary = vocabulary(tx, corpus, account).await?;
         let mut closest = Vec::new();
         for (word, _) in terms.words().iter().zip(&known).filter(|(_, count)| **count == 0) {
             let all = vocabulary.iter().map(|(stem, count)| (stem.as_str(), *count));
@@ -275,13 +305,13 @@ async fn weigh(tx: &mut Tx, account: AccountId, terms: &Terms) -> Result<(Weight
             }
         }
         let stems: Vec<String> = closest.iter().map(|(stem, _)| stem.clone()).collect();
-        let counts = frequencies(tx, account, &stems).await?;
+        let counts = frequencies(tx, corpus, account, &stems).await?;
         found.extend(closest.into_iter().zip(counts).map(|((stem, weight), count)| (stem, count, weight)));
     }
-    let total = super::rows::count(tx, account).await?;
+    let total = super::rows::count(tx, corpus, account).await?;
     let sql = "select (coalesce(avg(n.length), 1) * 1000)::bigint from \
-               (select length from memory where account_id = $1 order by created_at desc, doc desc limit $2) n";
-    let average = tx.one(sql, &[account.0.into(), SAMPLE.into()]).await?.int(0)?;
+               (select length from {table} where account_id = $1 order by created_at desc, doc desc limit $2) n";
+    let average = tx.one(corpus.sql(sql), &[account.0.into(), SAMPLE.into()]).await?.int(0)?;
     let millionths = found.iter().map(|(_, count, weight)| millionths(total, *count, *weight)).collect();
     let words = found.iter().map(|(stem, ..)| lexeme(stem)).collect();
     Ok((Weights { words, millionths, average }, corrected))
@@ -302,25 +332,26 @@ fn millionths(total: i64, count: i64, weight: f32) -> i64 {
 }
 
 /// How many memories of the account have each of the stems.
-async fn frequencies(tx: &mut Tx, account: AccountId, stems: &[String]) -> Result<Vec<i64>> {
+async fn frequencies(tx: &mut Tx, corpus: Corpus, account: AccountId, stems: &[String]) -> Result<Vec<i64>> {
     if stems.is_empty() {
         return Ok(Vec::new());
     }
     let words: Vec<String> = stems.iter().map(|stem| lexeme(stem)).collect();
-    let sql = "select (select count(*) from memory m where m.account_id = $1 \
+    let sql = "select (select count(*) from {table} m where m.account_id = $1 \
                and m.tsv @@ ($3::text::tsquery && q.word::tsquery)) \
                from unnest($2::text[]) with ordinality q (word, place) order by q.place";
     let own = account_lexeme(account);
-    let rows = tx.rows(sql, &[account.0.into(), words.as_slice().into(), (&own).into()]).await?;
+    let values = [account.0.into(), words.as_slice().into(), (&own).into()];
+    let rows = tx.rows(corpus.sql(sql), &values).await?;
     rows.iter().map(|row| row.int(0)).collect()
 }
 
 /// The stems of the account's newest memories, and how many have each.
-async fn vocabulary(tx: &mut Tx, account: AccountId) -> Result<Vec<(String, u32)>> {
+async fn vocabulary(tx: &mut Tx, corpus: Corpus, account: AccountId) -> Result<Vec<(String, u32)>> {
     let sql = "select l.lexeme, count(*) from \
-               (select tsv from memory where account_id = $1 order by created_at desc, doc desc limit $2) m, \
+               (select tsv from {table} where account_id = $1 order by created_at desc, doc desc limit $2) m, \
                unnest(m.tsv) l where l.lexeme not like 'account:%' group by l.lexeme";
-    let rows = tx.rows(sql, &[account.0.into(), SAMPLE.into()]).await?;
+    let rows = tx.rows(corpus.sql(sql), &[account.0.into(), SAMPLE.into()]).await?;
     let entry = |mut row: crate::db::Row| Ok((row.text(0)?, u32::try_from(row.int(1)?).unwrap_or(u32::MAX)));
     rows.into_iter().map(entry).collect()
 }

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use futures_util::FutureExt;
 
 use super::index::{Changes, Index};
-use super::{Lack, rows};
+use super::{Corpus, Lack, rows};
 use crate::db::{Db, Tx};
 use crate::error::Result;
 use crate::id::AccountId;
@@ -39,12 +39,15 @@ pub(super) struct Indexes {
     /// How many bytes they may take together; 0 for none.
     budget: usize,
     uses: AtomicU64,
-    accounts: Mutex<HashMap<AccountId, Arc<Kept>>>,
+    kept: Mutex<HashMap<Key, Arc<Kept>>>,
     /// Held by the one large load at a time.
     loading: tokio::sync::Mutex<()>,
 }
 
-/// The index of an account, once it is loaded.
+/// Whose index it is, and of what.
+type Key = (AccountId, Corpus);
+
+/// An index, once it is loaded.
 #[derive(Debug)]
 struct Kept {
     used: AtomicU64,
@@ -68,12 +71,12 @@ impl Drop for Loading<'_> {
 
 impl Indexes {
     pub(super) fn new(budget: usize) -> Self {
-        Self { budget, uses: AtomicU64::new(0), accounts: Mutex::default(), loading: tokio::sync::Mutex::default() }
+        Self { budget, uses: AtomicU64::new(0), kept: Mutex::default(), loading: tokio::sync::Mutex::default() }
     }
 
-    fn kept(&self, account: AccountId) -> Arc<Kept> {
-        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = Arc::clone(accounts.entry(account).or_default());
+    fn kept(&self, key: Key) -> Arc<Kept> {
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = Arc::clone(all.entry(key).or_default());
         kept.used.store(self.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         kept
     }
@@ -92,19 +95,20 @@ impl Indexes {
     pub(super) async fn ask<T>(
         &self,
         tx: &mut Tx,
+        corpus: Corpus,
         account: AccountId,
         space: i64,
         question: impl FnOnce(&Index) -> T + Send,
     ) -> Result<Result<T, Lack>> {
         let Some(position) = rows::position(tx, account).await? else { return Ok(Err(Lack::IndexTooLarge)) };
-        let kept = self.kept(account);
+        let kept = self.kept((account, corpus));
         // One that is far behind is as much work as one that is not there.
         let near = |seq: &i64| *seq >= position.listed_after && position.seq - *seq <= READ_AT_ONCE;
         let has_grown = match kept.read(Index::seq).filter(near) {
             Some(seq) if seq >= position.seq => false,
-            Some(seq) => kept.apply(&changes(tx, account, space, seq, position.seq).await?),
+            Some(seq) => kept.apply(&changes(tx, corpus, account, space, seq, position.seq).await?),
             None => {
-                let count = rows::count(tx, account).await?;
+                let count = rows::count(tx, corpus, account).await?;
                 if !self.may_fit(count) || count >= kept.too_many.load(Ordering::Relaxed) {
                     return Ok(Err(Lack::IndexTooLarge));
                 }
@@ -113,7 +117,7 @@ impl Indexes {
                 }
                 let mut index = Index::default();
                 let mut after = account.doc(0);
-                while let Some(last) = read_page(tx, account, space, after, &mut index).await? {
+                while let Some(last) = read_page(tx, corpus, account, space, after, &mut index).await? {
                     after = last;
                 }
                 index.apply(&Changes { seq: position.seq, ..Changes::default() });
@@ -121,8 +125,8 @@ impl Indexes {
                 true
             }
         };
-        if has_grown && !self.make_room(account, &kept) {
-            kept.drop_index(rows::count(tx, account).await?);
+        if has_grown && !self.make_room((account, corpus), &kept) {
+            kept.drop_index(rows::count(tx, corpus, account).await?);
             return Ok(Err(Lack::IndexTooLarge));
         }
         Ok(kept.read(question).ok_or(Lack::IndexLoading))
@@ -132,15 +136,15 @@ impl Indexes {
     /// reads page by page, each in a transaction of its own, so that it keeps
     /// neither a reader nor an erasure waiting for long. What changes meanwhile is
     /// followed by the next search, like anything after the number that it begins with.
-    pub(super) async fn load(&self, db: &Db, account: AccountId, space: i64) -> Result<()> {
-        let kept = self.kept(account);
+    pub(super) async fn load(&self, db: &Db, corpus: Corpus, account: AccountId, space: i64) -> Result<()> {
+        let kept = self.kept((account, corpus));
         if kept.is_loading.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
         let _loading = Loading(&kept.is_loading);
         let _alone = self.loading.lock().await;
-        let begin = db.read(account, |tx, account| {
-            async move { Ok((rows::position(tx, *account).await?, rows::count(tx, *account).await?)) }.boxed()
+        let begin = db.read((corpus, account), |tx, (corpus, account)| {
+            async move { Ok((rows::position(tx, *account).await?, rows::count(tx, *corpus, *account).await?)) }.boxed()
         });
         let (Some(position), count) = begin.await? else { return Ok(()) };
         if !self.may_fit(count) {
@@ -149,8 +153,8 @@ impl Indexes {
         let mut index = Index::default();
         let mut after = account.doc(0);
         loop {
-            let page = db.read((account, space, after), |tx, (account, space, after)| {
-                rows::documents_after(tx, *account, *space, *after, PAGE).boxed()
+            let page = db.read((corpus, account, space, after), |tx, (corpus, account, space, after)| {
+                rows::documents_after(tx, *corpus, *account, *space, *after, PAGE).boxed()
             });
             let documents = page.await?;
             let Some(last) = documents.last() else { break };
@@ -163,36 +167,36 @@ impl Indexes {
         }
         index.apply(&Changes { seq: position.seq, ..Changes::default() });
         kept.put(index);
-        if !self.make_room(account, &kept) {
+        if !self.make_room((account, corpus), &kept) {
             kept.drop_index(count);
         }
         Ok(())
     }
 
-    /// Drops the indexes that were not used for longest, until the rest fit. That
-    /// of `account`, which is in use, stays; whether it fits at all.
-    fn make_room(&self, account: AccountId, kept: &Kept) -> bool {
+    /// Drops the indexes that were not used for longest, until the rest fit. The one
+    /// of `key`, which is in use, stays; whether it fits at all.
+    fn make_room(&self, key: Key, kept: &Kept) -> bool {
         let own = kept.bytes.load(Ordering::Relaxed);
         if own > self.budget {
             return false;
         }
-        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut total: usize = accounts.values().map(|kept| kept.bytes.load(Ordering::Relaxed)).sum();
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut total: usize = all.values().map(|kept| kept.bytes.load(Ordering::Relaxed)).sum();
         while total > self.budget {
-            let others = accounts.iter().filter(|(id, kept)| **id != account && kept.bytes.load(Ordering::Relaxed) > 0);
+            let others = all.iter().filter(|(other, kept)| **other != key && kept.bytes.load(Ordering::Relaxed) > 0);
             let Some((&oldest, _)) = others.min_by_key(|(_, kept)| kept.used.load(Ordering::Relaxed)) else { break };
-            total -= accounts.remove(&oldest).map_or(0, |kept| kept.bytes.load(Ordering::Relaxed));
+            total -= all.remove(&oldest).map_or(0, |kept| kept.bytes.load(Ordering::Relaxed));
         }
         true
     }
 
-    /// The accounts that have an index, without those that are not among `living`,
-    /// whose indexes are dropped.
-    pub(super) fn retain(&self, living: &HashSet<AccountId>) -> Vec<AccountId> {
-        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        accounts.retain(|account, _| living.contains(account));
-        let loaded = accounts.iter().filter(|(_, kept)| kept.bytes.load(Ordering::Relaxed) > 0);
-        loaded.map(|(account, _)| *account).collect()
+    /// Whose indexes there are, without those that are not of one among `living`,
+    /// which are dropped.
+    pub(super) fn retain(&self, living: &HashSet<AccountId>) -> Vec<Key> {
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|(account, _), _| living.contains(account));
+        let loaded = all.iter().filter(|(_, kept)| kept.bytes.load(Ordering::Relaxed) > 0);
+        loaded.map(|(key, _)| *key).collect()
     }
 }
 
@@ -263,19 +267,26 @@ impl Kept {
 }
 
 /// All that has changed from one number to another.
-async fn changes(tx: &mut Tx, account: AccountId, space: i64, from: i64, to: i64) -> Result<Changes> {
+async fn changes(tx: &mut Tx, corpus: Corpus, account: AccountId, space: i64, from: i64, to: i64) -> Result<Changes> {
     let stale = rows::changed_after(tx, account, from).await?;
     let newest = account.doc(from);
     // New documents are read by their numbers, also those that have changed since.
     let older: Vec<i64> = stale.iter().copied().filter(|doc| *doc <= newest).collect();
-    let mut documents = rows::documents(tx, account, space, &older).await?;
-    documents.extend(rows::documents_after(tx, account, space, newest, i64::MAX).await?);
+    let mut documents = rows::documents(tx, corpus, account, space, &older).await?;
+    documents.extend(rows::documents_after(tx, corpus, account, space, newest, i64::MAX).await?);
     Ok(Changes { stale, documents, seq: to })
 }
 
 /// Adds the page of documents after a number to an index; the last of them.
-async fn read_page(tx: &mut Tx, account: AccountId, space: i64, after: i64, index: &mut Index) -> Result<Option<i64>> {
-    let documents = rows::documents_after(tx, account, space, after, PAGE).await?;
+async fn read_page(
+    tx: &mut Tx,
+    corpus: Corpus,
+    account: AccountId,
+    space: i64,
+    after: i64,
+    index: &mut Index,
+) -> Result<Option<i64>> {
+    let documents = rows::documents_after(tx, corpus, account, space, after, PAGE).await?;
     let last = documents.last().map(|document| document.doc);
     index.apply(&Changes { documents, ..Changes::default() });
     Ok(last)

@@ -10,6 +10,7 @@
 mod analyze;
 pub mod backlog;
 mod candidates;
+mod corpus;
 mod follow;
 pub mod fuse;
 pub mod index;
@@ -36,7 +37,8 @@ use crate::memory::essence;
 use follow::Indexes;
 use fuse::{Parts, Scored};
 
-pub use candidates::{index, index_new, matching_all, unindex, unindex_account, words};
+pub use candidates::{index, index_chunks, index_new, matching_all, unindex, unindex_account, unindex_chunks, words};
+pub use corpus::Corpus;
 pub(crate) use rows::note_changes;
 pub use terms::{MOST_WORDS, Terms};
 
@@ -150,6 +152,8 @@ pub enum Mode {
 /// A question to the indexes.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// In what to look.
+    pub corpus: Corpus,
     /// The words to look for, where words are asked for.
     pub terms: Option<Terms>,
     /// The meaning to look for, where it is asked for and there is one.
@@ -234,9 +238,18 @@ pub struct Found {
 
 /// Makes a request of a query. `None` where the query has no word, so that
 /// nothing can be found.
-pub async fn ask(app: &App, query: &str, mode: Mode, filter: Filter, skip: i64, limit: i64) -> Option<Request> {
+pub async fn ask(
+    app: &App,
+    corpus: Corpus,
+    query: &str,
+    mode: Mode,
+    filter: Filter,
+    skip: i64,
+    limit: i64,
+) -> Option<Request> {
     let terms = Terms::of(query)?;
     let mut request = Request {
+        corpus,
         terms: (mode != Mode::Dense).then_some(terms),
         vector: None,
         filter,
@@ -262,7 +275,7 @@ pub async fn ask(app: &App, query: &str, mode: Mode, filter: Filter, skip: i64, 
 /// # Errors
 /// As [`Tx::rows`].
 pub async fn find(tx: &mut Tx, search: &Search, account: AccountId, request: &Request) -> Result<Found> {
-    let space = search.shared.space;
+    let (space, corpus) = (search.shared.space, request.corpus);
     let mut lacks = Vec::new();
     if request.is_unembedded {
         lacks.push(Lack::EmbedderUnavailable);
@@ -270,20 +283,20 @@ pub async fn find(tx: &mut Tx, search: &Search, account: AccountId, request: &Re
     let mut is_unloaded = false;
     let (hits, corrected, is_pending) = match tx.dialect() {
         Dialect::Postgres => {
-            let is_pending = request.vector.is_some() && rows::has_pending(tx, account).await?;
-            let (candidates, corrected) = candidates::postgres(tx, account, space, request).await?;
+            let is_pending = request.vector.is_some() && rows::has_pending(tx, corpus, account).await?;
+            let (candidates, corrected) = candidates::postgres(tx, corpus, account, space, request).await?;
             (fuse::fuse(candidates, request.parts()), corrected, is_pending)
         }
         Dialect::Sqlite => {
             let question = |index: &index::Index| (index.search(request), index.is_pending(request));
-            match search.shared.indexes.ask(tx, account, space, question).await? {
+            match search.shared.indexes.ask(tx, corpus, account, space, question).await? {
                 Ok(((hits, corrected), is_pending)) => (hits, corrected, is_pending),
                 Err(lack) => {
                     is_unloaded = lack == Lack::IndexLoading;
                     // Words are found all the same.
                     lacks.extend((request.mode != Mode::Lexical).then_some(lack));
                     let candidates = match &request.terms {
-                        Some(terms) => candidates::lexical_sqlite(tx, account, terms, request).await?,
+                        Some(terms) => candidates::lexical_sqlite(tx, corpus, account, terms, request).await?,
                         None => Vec::new(),
                     };
                     (fuse::fuse(candidates, Parts::Lexical), Vec::new(), false)
@@ -297,10 +310,10 @@ pub async fn find(tx: &mut Tx, search: &Search, account: AccountId, request: &Re
 }
 
 /// Loads the index of an account beside whatever else happens.
-pub fn load_beside(app: &App, account: AccountId) {
+pub fn load_beside(app: &App, corpus: Corpus, account: AccountId) {
     let app = app.clone();
     tokio::spawn(async move {
-        if let Err(error) = load(&app, account).await
+        if let Err(error) = load(&app, corpus, account).await
             && !app.db.is_closed()
         {
             tracing::error!(error = ?error, "an index was not loaded; searches go by words until it is");
@@ -313,9 +326,9 @@ pub fn load_beside(app: &App, account: AccountId) {
 ///
 /// # Errors
 /// As [`Db::read`].
-pub async fn load(app: &App, account: AccountId) -> Result<()> {
+pub async fn load(app: &App, corpus: Corpus, account: AccountId) -> Result<()> {
     match app.db.dialect() {
-        Dialect::Sqlite => app.search.shared.indexes.load(&app.db, account, app.search.shared.space).await,
+        Dialect::Sqlite => app.search.shared.indexes.load(&app.db, corpus, account, app.search.shared.space).await,
         Dialect::Postgres => Ok(()),
     }
 }
@@ -340,8 +353,10 @@ pub struct State {
 pub async fn state(app: &App, caller: &Caller) -> Result<State> {
     caller.require(Scope::Read)?;
     let args = (caller.account, app.search.shared.space);
-    let (embedded, memories) =
-        app.db.read(args, |tx, (account, space)| rows::progress(tx, *account, *space).boxed()).await?;
+    let (embedded, memories) = app
+        .db
+        .read(args, |tx, (account, space)| rows::progress(tx, Corpus::Memories, *account, *space).boxed())
+        .await?;
     let failure = match app.search.embedder() {
         Embedder::OpenAi(server) => Some(server.state()).filter(|state| state.consecutive_failures > 0),
         Embedder::BuiltIn(_) | Embedder::MiniLm(_) => None,

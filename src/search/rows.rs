@@ -1,5 +1,6 @@
 //! Rows that search keeps and reads: spaces, embeddings, and what has changed.
 
+use super::Corpus;
 use super::index::Document;
 use crate::clock::Micros;
 use crate::db::{Dialect, Row, Tx, Value};
@@ -40,9 +41,14 @@ pub(super) async fn position(tx: &mut Tx, account: AccountId) -> Result<Option<P
     row.map(|row| Ok(Position { seq: row.int(0)?, listed_after: row.int(1)? })).transpose()
 }
 
-/// How many memories the account has.
-pub(super) async fn count(tx: &mut Tx, account: AccountId) -> Result<i64> {
-    let sql = "select cast(coalesce(sum(memory_count), 0) as bigint) from bucket where account_id = $1";
+/// How many documents the account has.
+pub(super) async fn count(tx: &mut Tx, corpus: Corpus, account: AccountId) -> Result<i64> {
+    let sql = match corpus {
+        Corpus::Memories => "select cast(coalesce(sum(memory_count), 0) as bigint) from bucket where account_id = $1",
+        Corpus::Chunks => {
+            "select cast(coalesce(sum(chunk_count), 0) as bigint) from conversation where account_id = $1"
+        }
+    };
     tx.one(sql, &[account.0.into()]).await?.int(0)
 }
 
@@ -68,6 +74,7 @@ fn document(mut row: Row) -> Result<Document> {
 /// Documents with numbers after `after`, in their order, at most `limit`.
 pub(super) async fn documents_after(
     tx: &mut Tx,
+    corpus: Corpus,
     account: AccountId,
     space: i64,
     after: i64,
@@ -75,17 +82,24 @@ pub(super) async fn documents_after(
 ) -> Result<Vec<Document>> {
     let sql = "select doc, bucket_id, content_type, source, created_at, text, \
                case when embedder = $2 then 1 end, case when embedder = $2 then embedding end \
-               from memory where doc > $3 and doc <= $4 and {unindexed account_id} = $1 order by doc limit $5";
+               from {table} where doc > $3 and doc <= $4 and {unindexed account_id} = $1 order by doc limit $5";
     let values = [account.0.into(), space.into(), after.into(), account.doc_range().1.into(), limit.into()];
-    tx.rows(sql, &values).await?.into_iter().map(document).collect()
+    tx.rows(corpus.sql(sql), &values).await?.into_iter().map(document).collect()
 }
 
 /// Those of these documents that there are.
-pub(super) async fn documents(tx: &mut Tx, account: AccountId, space: i64, docs: &[i64]) -> Result<Vec<Document>> {
+pub(super) async fn documents(
+    tx: &mut Tx,
+    corpus: Corpus,
+    account: AccountId,
+    space: i64,
+    docs: &[i64],
+) -> Result<Vec<Document>> {
     let sql = "select doc, bucket_id, content_type, source, created_at, text, \
                case when embedder = $2 then 1 end, case when embedder = $2 then embedding end \
-               from memory where doc {in $3} and {unindexed account_id} = $1 order by doc";
-    tx.rows(sql, &[account.0.into(), space.into(), docs.into()]).await?.into_iter().map(document).collect()
+               from {table} where doc {in $3} and {unindexed account_id} = $1 order by doc";
+    let values = [account.0.into(), space.into(), docs.into()];
+    tx.rows(corpus.sql(sql), &values).await?.into_iter().map(document).collect()
 }
 
 /// Notes that these memories change, for those who keep them in memory. To be
@@ -97,6 +111,17 @@ pub(crate) async fn note_changes(tx: &mut Tx, account: AccountId, ids: &[String]
                    where m.account_id = $1 and m.id {in $2} \
                    on conflict (account_id, seq, doc) do nothing";
         tx.execute(sql, &[account.0.into(), ids.into()]).await?;
+    }
+    Ok(())
+}
+
+/// The same for documents by their numbers, which need not be there.
+pub(crate) async fn note_documents(tx: &mut Tx, account: AccountId, docs: &[i64]) -> Result<()> {
+    if tx.dialect() == Dialect::Sqlite {
+        let sql = "insert into memory_change (account_id, seq, doc) \
+                   select a.id, a.seq, d.value from account a cross join (select value from rarray($2)) d \
+                   where a.id = $1 on conflict (account_id, seq, doc) do nothing";
+        tx.execute(sql, &[account.0.into(), docs.into()]).await?;
     }
     Ok(())
 }
@@ -124,17 +149,17 @@ pub(super) async fn has_old_changes(tx: &mut Tx, account: AccountId, kept: i64) 
     Ok(tx.row(sql, &[account.0.into(), kept.into()]).await?.is_some())
 }
 
-/// The accounts that have memories without an embedding.
-pub(super) async fn accounts_to_embed(tx: &mut Tx) -> Result<Vec<AccountId>> {
+/// The accounts that have documents without an embedding.
+pub(super) async fn accounts_to_embed(tx: &mut Tx, corpus: Corpus) -> Result<Vec<AccountId>> {
     let sql = "select a.id from account a \
-               where exists (select 1 from memory m where m.account_id = a.id and m.embedder is null) order by a.id";
-    tx.rows(sql, &[]).await?.iter().map(|row| row.int(0).map(AccountId)).collect()
+               where exists (select 1 from {table} m where m.account_id = a.id and m.embedder is null) order by a.id";
+    tx.rows(corpus.sql(sql), &[]).await?.iter().map(|row| row.int(0).map(AccountId)).collect()
 }
 
-/// Whether the account has memories without an embedding.
-pub(super) async fn has_pending(tx: &mut Tx, account: AccountId) -> Result<bool> {
-    let sql = "select doc from memory where account_id = $1 and embedder is null limit 1";
-    Ok(tx.row(sql, &[account.0.into()]).await?.is_some())
+/// Whether the account has documents without an embedding.
+pub(super) async fn has_pending(tx: &mut Tx, corpus: Corpus, account: AccountId) -> Result<bool> {
+    let sql = "select doc from {table} where account_id = $1 and embedder is null limit 1";
+    Ok(tx.row(corpus.sql(sql), &[account.0.into()]).await?.is_some())
 }
 
 /// The accounts that have texts which are not analyzed.
@@ -157,54 +182,68 @@ pub(super) async fn set_words(tx: &mut Tx, account: AccountId, id: &str, words: 
     tx.execute(sql, &[account.0.into(), id.into(), words.into()]).await.map(drop)
 }
 
-/// A memory that is to be embedded.
+/// A document that is to be embedded.
 #[derive(Debug, Clone)]
 pub(super) struct ToEmbed {
-    pub id: String,
+    pub doc: i64,
     pub version: i64,
     pub text: String,
 }
 
-/// Memories without an embedding, after the document `after`, at most `limit`; and the last of them.
+/// Documents without an embedding, after the document `after`, at most `limit`.
 pub(super) async fn to_embed(
     tx: &mut Tx,
+    corpus: Corpus,
     account: AccountId,
     after: i64,
     limit: i64,
-) -> Result<(Vec<ToEmbed>, Option<i64>)> {
-    let sql = "select id, version, text, doc from memory \
+) -> Result<Vec<ToEmbed>> {
+    let sql = "select doc, version, text from {table} \
                where account_id = $1 and embedder is null and doc > $2 order by doc limit $3";
-    let rows = tx.rows(sql, &[account.0.into(), after.into(), limit.into()]).await?;
-    let last = rows.last().map(|row| row.int(3)).transpose()?;
-    let memory = |mut row: Row| Ok(ToEmbed { id: row.text(0)?, version: row.int(1)?, text: row.text(2)? });
-    Ok((rows.into_iter().map(memory).collect::<Result<_>>()?, last))
+    let rows = tx.rows(corpus.sql(sql), &[account.0.into(), after.into(), limit.into()]).await?;
+    let document = |mut row: Row| Ok(ToEmbed { doc: row.int(0)?, version: row.int(1)?, text: row.text(2)? });
+    rows.into_iter().map(document).collect()
 }
 
-/// Gives a memory its embedding, if it is still the text that was embedded.
+/// Gives a document its embedding, if it is still the text that was embedded.
 pub(super) async fn set_embedding(
     tx: &mut Tx,
+    corpus: Corpus,
     account: AccountId,
-    memory: &ToEmbed,
+    document: &ToEmbed,
     space: i64,
     embedding: Option<&Vector>,
 ) -> Result<()> {
-    let sql = "update memory set embedder = $4, embedding = {vector $5} \
-               where account_id = $1 and id = $2 and version = $3 and embedder is null";
+    let sql = "update {table} set embedder = $4, embedding = {vector $5} \
+               where {unindexed account_id} = $1 and doc = $2 and version = $3 and embedder is null";
     let values = [
         account.0.into(),
-        (&memory.id).into(),
-        memory.version.into(),
+        document.doc.into(),
+        document.version.into(),
         space.into(),
         Value::Embedding(embedding.map(Vector::values)),
     ];
-    tx.execute(sql, &values).await.map(drop)
+    tx.execute(corpus.sql(sql), &values).await.map(drop)
 }
 
-/// Ids of memories with an embedding of another space, at most `limit`.
-pub(super) async fn in_other_spaces(tx: &mut Tx, account: AccountId, space: i64, limit: i64) -> Result<Vec<String>> {
-    let sql = "select id from memory where account_id = $1 and embedder <> $2 limit $3";
-    let rows = tx.rows(sql, &[account.0.into(), space.into(), limit.into()]).await?;
-    rows.into_iter().map(|mut row| row.text(0)).collect()
+/// Documents with an embedding of another space, at most `limit`.
+pub(super) async fn in_other_spaces(
+    tx: &mut Tx,
+    corpus: Corpus,
+    account: AccountId,
+    space: i64,
+    limit: i64,
+) -> Result<Vec<i64>> {
+    let sql = "select doc from {table} where account_id = $1 and embedder <> $2 limit $3";
+    let rows = tx.rows(corpus.sql(sql), &[account.0.into(), space.into(), limit.into()]).await?;
+    rows.iter().map(|row| row.int(0)).collect()
+}
+
+/// Removes the embeddings of these documents.
+pub(super) async fn clear_embeddings(tx: &mut Tx, corpus: Corpus, account: AccountId, docs: &[i64]) -> Result<()> {
+    let sql = "update {table} set embedder = null, embedding = null \
+               where {unindexed account_id} = $1 and doc {in $2}";
+    tx.execute(corpus.sql(sql), &[account.0.into(), docs.into()]).await.map(drop)
 }
 
 /// Of these memories, removes the embeddings that are of another space than this.
@@ -214,9 +253,9 @@ pub(super) async fn clear_other_embeddings(tx: &mut Tx, account: AccountId, ids:
     tx.execute(sql, &[account.0.into(), ids.into(), space.into()]).await.map(drop)
 }
 
-/// How many of the account's memories are embedded in this space, and how many there are.
-pub(super) async fn progress(tx: &mut Tx, account: AccountId, space: i64) -> Result<(i64, i64)> {
-    let sql = "select count(*) filter (where embedder = $2), count(*) from memory where account_id = $1";
-    let row = tx.one(sql, &[account.0.into(), space.into()]).await?;
+/// How many of the account's documents are embedded in this space, and how many there are.
+pub(super) async fn progress(tx: &mut Tx, corpus: Corpus, account: AccountId, space: i64) -> Result<(i64, i64)> {
+    let sql = "select count(*) filter (where embedder = $2), count(*) from {table} where account_id = $1";
+    let row = tx.one(corpus.sql(sql), &[account.0.into(), space.into()]).await?;
     Ok((row.int(0)?, row.int(1)?))
 }

@@ -10,8 +10,8 @@ use rusqlite::types::{ToSqlOutput, Value as SqliteValue, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, Statement};
 
 use super::SqliteOptions;
-use crate::db::Dialect;
 use crate::db::value::{Cell, Row, Value};
+use crate::db::{Dialect, Sql};
 use crate::error::{Error, Result};
 
 /// How long a statement waits for another process before it gives up.
@@ -21,7 +21,7 @@ const BUSY: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Connection {
     raw: rusqlite::Connection,
-    rendered: HashMap<&'static str, Arc<str>>,
+    rendered: HashMap<Sql, Arc<str>>,
 }
 
 /// What a connection is for; it decides how much cache it may keep.
@@ -85,7 +85,7 @@ impl Connection {
 
     /// Reads a page of the file, in place: an erasure reads all of them.
     pub(super) fn page<T>(&mut self, number: i64, read: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
-        let mut statement = self.prepare("select data from sqlite_dbpage where pgno = $1")?;
+        let mut statement = self.prepare("select data from sqlite_dbpage where pgno = $1".into())?;
         bind(&mut statement, &[number.into()])?;
         let mut rows = statement.raw_query();
         match rows.next().map_err(storage)?.map(|row| row.get_ref(0)) {
@@ -105,14 +105,14 @@ impl Connection {
         self.raw.busy_timeout(wait.unwrap_or(BUSY)).map_err(storage)
     }
 
-    pub(in crate::db) fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64> {
-        let mut statement = self.prepare(sql)?;
+    pub(in crate::db) fn execute(&mut self, sql: impl Into<Sql>, values: &[Value<'_>]) -> Result<u64> {
+        let mut statement = self.prepare(sql.into())?;
         bind(&mut statement, values)?;
         Ok(statement.raw_execute().map_err(storage)? as u64)
     }
 
-    pub(in crate::db) fn rows(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>> {
-        let mut statement = self.prepare(sql)?;
+    pub(in crate::db) fn rows(&mut self, sql: impl Into<Sql>, values: &[Value<'_>]) -> Result<Vec<Row>> {
+        let mut statement = self.prepare(sql.into())?;
         bind(&mut statement, values)?;
         let columns = statement.column_count();
         let mut rows = statement.raw_query();
@@ -127,7 +127,7 @@ impl Connection {
         Ok(out)
     }
 
-    fn prepare(&mut self, sql: &'static str) -> Result<rusqlite::CachedStatement<'_>> {
+    fn prepare(&mut self, sql: Sql) -> Result<rusqlite::CachedStatement<'_>> {
         let rendered = self.rendered.entry(sql).or_insert_with(|| Dialect::Sqlite.render(sql).into());
         self.raw.prepare_cached(rendered).map_err(storage)
     }

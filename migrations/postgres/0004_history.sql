@@ -1,0 +1,77 @@
+-- Conversations brought from other tools. What they hold is in message, and for
+-- searching in chunk, whose columns for that are those of memory.
+create table conversation (
+    account_id bigint not null references account (id) on delete cascade,
+    id text collate "C" not null,
+    platform text collate "C" not null,
+    platform_id text collate "C" not null,
+    title text not null,
+    created_at bigint not null,
+    updated_at bigint not null,
+    message_count bigint not null,
+    token_count bigint not null,
+    chunk_count bigint not null,
+    pinned bigint not null default 0,
+    primary key (account_id, id),
+    unique (account_id, platform, platform_id)
+);
+
+create index conversation_newest on conversation (account_id, updated_at, id);
+
+create table message (
+    account_id bigint not null,
+    conversation_id text collate "C" not null,
+    position bigint not null,
+    platform_id text collate "C" not null,
+    role text not null,
+    text text not null,
+    created_at bigint,
+    primary key (account_id, conversation_id, position),
+    foreign key (account_id, conversation_id) references conversation (account_id, id) on delete cascade
+);
+
+-- first, start, last, stop: the messages that a chunk begins and ends in, and
+-- where in their texts, in bytes.
+create table chunk (
+    account_id bigint not null,
+    doc bigint not null,
+    conversation_id text collate "C" not null,
+    first bigint not null,
+    start bigint not null,
+    last bigint not null,
+    stop bigint not null,
+    role text not null,
+    text text not null,
+    source text not null,
+    bucket_id bigint not null default 0,
+    content_type text not null default 'text',
+    version bigint not null default 1,
+    created_at bigint not null,
+    words text,
+    analysis bigint,
+    embedder bigint,
+    embedding halfvec,
+    tsv tsvector not null generated always as (
+        array_to_tsvector(
+            array_remove(string_to_array(coalesce(words, ''), ' '), '') || array['account:' || account_id::text]
+        )
+    ) stored,
+    length bigint not null generated always as (
+        coalesce(array_length(array_remove(string_to_array(words, ' '), ''), 1), 0)
+    ) stored,
+    primary key (account_id, doc),
+    foreign key (account_id, conversation_id) references conversation (account_id, id) on delete cascade
+);
+
+create index chunk_conversation on chunk (account_id, conversation_id, first);
+create index chunk_newest on chunk (account_id, created_at, doc);
+create index chunk_tsv on chunk using gin (tsv) with (fastupdate = off);
+create index chunk_to_embed on chunk (account_id, doc) where embedder is null;
+
+-- Statistics would keep samples of the texts, for the planner, also of those that were purged.
+alter table conversation alter column title set statistics 0;
+alter table message alter column text set statistics 0;
+alter table chunk alter column text set statistics 0;
+alter table chunk alter column words set statistics 0;
+alter table chunk alter column tsv set statistics 0;
+alter table chunk alter column embedding set statistics 0;

@@ -1,0 +1,67 @@
+-- Conversations brought from other tools. What they hold is in message, and for
+-- searching in chunk, whose columns for that are those of memory.
+create table conversation (
+    account_id integer not null references account (id) on delete cascade,
+    id text not null,
+    platform text not null,
+    platform_id text not null,
+    title text not null,
+    created_at integer not null,
+    updated_at integer not null,
+    message_count integer not null,
+    token_count integer not null,
+    chunk_count integer not null,
+    pinned integer not null default 0,
+    primary key (account_id, id),
+    unique (account_id, platform, platform_id)
+) without rowid;
+
+create index conversation_newest on conversation (account_id, updated_at, id);
+
+create table message (
+    account_id integer not null,
+    conversation_id text not null,
+    position integer not null,
+    platform_id text not null,
+    role text not null,
+    text text not null,
+    created_at integer,
+    primary key (account_id, conversation_id, position),
+    foreign key (account_id, conversation_id) references conversation (account_id, id) on delete cascade
+) without rowid;
+
+-- first, start, last, stop: the messages that a chunk begins and ends in, and
+-- where in their texts, in bytes.
+create table chunk (
+    doc integer primary key,
+    account_id integer not null,
+    conversation_id text not null,
+    first integer not null,
+    start integer not null,
+    last integer not null,
+    stop integer not null,
+    role text not null,
+    text text not null,
+    source text not null,
+    bucket_id integer not null default 0,
+    content_type text not null default 'text',
+    version integer not null default 1,
+    created_at integer not null,
+    words text,
+    analysis integer,
+    embedder integer,
+    embedding blob,
+    foreign key (account_id, conversation_id) references conversation (account_id, id) on delete cascade
+);
+
+create index chunk_conversation on chunk (account_id, conversation_id, first);
+create index chunk_to_embed on chunk (account_id, doc) where embedder is null;
+
+create view chunk_words as select doc, coalesce(words, text) as text from chunk;
+
+create virtual table chunk_fts using fts5 (
+    text,
+    content = 'chunk_words',
+    content_rowid = 'doc',
+    tokenize = 'porter ascii'
+);

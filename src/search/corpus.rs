@@ -1,0 +1,32 @@
+//! What is searched. Both kinds are documents alike: rows with the same columns
+//! for searching, in a table of their own, each with a number from the account's
+//! one sequence. So one set of statements and one kind of index serve both.
+
+use crate::db::Sql;
+
+/// A kind of documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Corpus {
+    /// Memories: `memory`.
+    Memories,
+    /// Chunks of conversations: `chunk`. Their source is the platform, their bucket 0.
+    Chunks,
+}
+
+impl Corpus {
+    /// Both.
+    pub(crate) const ALL: [Self; 2] = [Self::Memories, Self::Chunks];
+
+    /// A statement on its table, which is `{table}` there.
+    pub(super) fn sql(self, text: &'static str) -> Sql {
+        Sql::of(self.table(), text)
+    }
+
+    /// Its table.
+    fn table(self) -> &'static str {
+        match self {
+            Self::Memories => "memory",
+            Self::Chunks => "chunk",
+        }
+    }
+}
