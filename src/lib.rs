@@ -13,6 +13,7 @@ pub mod db;
 pub mod embed;
 pub mod error;
 pub mod failpoint;
+pub mod history;
 pub mod http;
 pub mod id;
 pub mod mcp;

@@ -429,6 +429,7 @@ mod tests {
             (Some("run to lisbon for teas"), vector([-90, 100, 20, 1])),
         ];
         let request = |filter: &Filter, (query, vector): &(Option<&str>, Option<Vector>)| Request {
+            corpus: super::super::Corpus::Memories,
             terms: query.and_then(Terms::of),
             vector: vector.clone(),
             filter: filter.clone(),

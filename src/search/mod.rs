@@ -7,7 +7,7 @@
 //! ([`candidates`]). What is stored before its embedding was made is embedded
 //! afterwards ([`backlog`]).
 
-mod analyze;
+pub(crate) mod analyze;
 pub mod backlog;
 mod candidates;
 mod corpus;

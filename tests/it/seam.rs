@@ -32,12 +32,12 @@ async fn open(engine: Engine) -> (Db, Place) {
 }
 
 async fn run(db: &Db, sql: &'static str) {
-    db.write(sql, |tx, sql| async move { tx.execute(sql, &[]).await }.boxed()).await.expect("the statement runs");
+    db.write(sql, |tx, sql| async move { tx.execute(*sql, &[]).await }.boxed()).await.expect("the statement runs");
 }
 
 async fn count(db: &Db) -> i64 {
     let sql = "select count(*) from seam";
-    db.read(sql, |tx, sql| async move { tx.one(sql, &[]).await?.int(0) }.boxed()).await.expect("a count")
+    db.read(sql, |tx, sql| async move { tx.one(*sql, &[]).await?.int(0) }.boxed()).await.expect("a count")
 }
 
 async fn values_come_back_as_they_went_in(engine: Engine) {
@@ -208,7 +208,7 @@ async fn opposite_lock_orders_both_succeed(engine: Engine) {
     }
     let sum = "select sum(amount)::bigint from seam";
     let sum = if engine == Engine::Sqlite { "select sum(amount) from seam" } else { sum };
-    let sum = db.read(sum, |tx, sql| async move { tx.one(sql, &[]).await?.int(0) }.boxed()).await.expect("a sum");
+    let sum = db.read(sum, |tx, sql| async move { tx.one(*sql, &[]).await?.int(0) }.boxed()).await.expect("a sum");
     assert_eq!(sum, 12);
     assert!(runs.load(Ordering::Relaxed) >= 6);
 }

@@ -1,0 +1,397 @@
+//! Codex's record of a session, `~/.codex/sessions/<year>/<month>/<day>/rollout-….jsonl`:
+//! lines of `{timestamp, type, payload}`, in the oldest versions the bare payloads.
+//! It is read for the person's prompts and the answers that ended the turns.
+//!
+//! Both sides are recorded twice, as items sent to the model and as events shown.
+//! Of prompts the events are taken, because the program puts text of its own into
+//! the items; of answers the items, because every version has them.
+
+use std::ops::ControlFlow;
+
+use serde::Deserialize;
+
+use super::claude_code::Turns;
+use super::content::Content;
+use super::finish::{Tally, give};
+use super::format::{Format, Layout, Parts, Place, Sink};
+use super::json::{Either, Object, Str};
+use super::time::Time;
+use super::{Conversation, Item, Message, Role, json, scan, wrappers};
+use crate::clock::Micros;
+
+/// A session of Codex.
+pub const FORMAT: Format = Format {
+    platform: "codex",
+    name: "Codex (session)",
+    layouts: &[Layout::Split("\n")],
+    is,
+    start: || Box::new(Session::default()),
+};
+
+fn is(part: &[u8]) -> bool {
+    // The first line of the oldest versions.
+    if scan::has_keys(part, &["id", "timestamp", "instructions"]) {
+        return true;
+    }
+    let mut scratch = Vec::new();
+    let known = |line: Line<'_>| matches!(&*line.kind, "session_meta" | "response_item" | "turn_context");
+    scan::has_keys(part, &["timestamp", "type", "payload"]) && json::parse(part, &mut scratch).is_ok_and(known)
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Line<'a> {
+    timestamp: Time,
+    #[serde(borrow, rename = "type")]
+    kind: Str<'a>,
+    payload: Object<Payload<'a>>,
+    // The members of a bare payload.
+    id: Str<'a>,
+    role: Str<'a>,
+    content: Content<'a>,
+    record_type: Str<'a>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Payload<'a> {
+    #[serde(borrow)]
+    id: Str<'a>,
+    timestamp: Time,
+    #[serde(rename = "type")]
+    kind: Str<'a>,
+    role: Str<'a>,
+    phase: Str<'a>,
+    content: Content<'a>,
+    message: Either<'a, Nothing>,
+    source: Object<Source>,
+    thread_source: Str<'a>,
+    num_turns: Number,
+}
+
+#[derive(Deserialize, Default)]
+struct Nothing {}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Source {
+    subagent: Option<serde::de::IgnoredAny>,
+}
+
+/// A count; anything else is 0.
+#[derive(Default)]
+struct Number(usize);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Str::deserialize(deserializer)?.parse().unwrap_or(0)))
+    }
+}
+
+#[derive(Default)]
+struct Session {
+    id: String,
+    created_at: Option<Micros>,
+    sub_agent: bool,
+    turns: Vec<Turn>,
+    failed: Option<Item>,
+    skipped: Tally,
+}
+
+/// A prompt, or several at once, and what followed.
+#[derive(Default)]
+struct Turn {
+    shown: Vec<Text>,
+    sent: Vec<Text>,
+    /// What the assistant did, in order.
+    done: Vec<Done>,
+}
+
+struct Text {
+    id: String,
+    time: Option<Micros>,
+    text: String,
+}
+
+enum Done {
+    Item(Text),
+    Event(Text),
+    /// Said while working, and marked so.
+    Remark,
+    Tool,
+}
+
+/// What stands in the person's messages without being said by the person.
+const WRAPPERS: [&str; 11] = [
+    "environment_context",
+    "user_instructions",
+    "turn_aborted",
+    "user_shell_command",
+    "skill",
+    "subagent_notification",
+    "system-reminder",
+    "permissions instructions",
+    "collaboration_mode",
+    "apps_instructions",
+    "skills_instructions",
+];
+
+/// What an editor writes before the prompt.
+const REQUEST: &str = "## My request for Codex:";
+
+/// The person's words in a message.
+fn prompt(text: &str) -> String {
+    let mut text = text.trim();
+    if text.starts_with("# AGENTS.md") {
+        // Without the tags there is no telling where the instructions end.
+        text = text.rsplit_once("</INSTRUCTIONS>").map_or("", |(_, rest)| rest);
+    }
+    let text = wrappers::without(text, &WRAPPERS);
+    match text.split_once(REQUEST) {
+        Some((context, request)) if context.starts_with("# Context from my IDE setup:") => request.trim().to_owned(),
+        _ => text,
+    }
+}
+
+impl Session {
+    fn person(&mut self, text: Text, shown: bool) {
+        if text.text.is_empty() {
+            return;
+        }
+        if self.turns.last().is_none_or(|turn| !turn.done.is_empty()) {
+            self.turns.push(Turn::default());
+        }
+        if let Some(turn) = self.turns.last_mut() {
+            if shown { turn.shown.push(text) } else { turn.sent.push(text) }
+        }
+    }
+
+    fn assistant(&mut self, done: Done) {
+        // Before the first prompt there is nothing to answer.
+        if let Some(turn) = self.turns.last_mut() {
+            turn.done.push(done);
+        }
+    }
+
+    fn message(&mut self, id: &str, role: &str, phase: &str, content: &Content<'_>, time: Option<Micros>) {
+        let id = id.to_owned();
+        match role {
+            "user" => {
+                let blocks = content.blocks().into_iter().filter(|(kind, _)| matches!(*kind, "input_text" | "text"));
+                let texts: Vec<String> = blocks.map(|(_, text)| prompt(text)).filter(|text| !text.is_empty()).collect();
+                self.person(Text { id, time, text: texts.join("\n\n") }, false);
+            }
+            "assistant" if phase == "commentary" => self.assistant(Done::Remark),
+            "assistant" => {
+                let text = content.text(&["output_text", "text"]);
+                if !text.is_empty() {
+                    self.assistant(Done::Item(Text { id, time, text }));
+                }
+            }
+            // Of the developer and the system.
+            _ => {}
+        }
+    }
+
+    fn event(&mut self, payload: &Payload<'_>, time: Option<Micros>) {
+        let said = match &payload.message {
+            Either::Text(text) => text.as_ref(),
+            _ => "",
+        };
+        let text = |text: String| Text { id: String::new(), time, text };
+        match &*payload.kind {
+            "user_message" => self.person(text(prompt(said)), true),
+            "agent_message" if &*payload.phase == "commentary" => self.assistant(Done::Remark),
+            "agent_message" if !said.trim().is_empty() => self.assistant(Done::Event(text(said.trim().to_owned()))),
+            "thread_rolled_back" => {
+                let kept = self.turns.len().saturating_sub(payload.num_turns.0);
+                self.skipped.add_many("turns that were taken back", self.turns.len() - kept);
+                self.turns.truncate(kept);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Parts for Session {
+    fn part(&mut self, part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlow<()> {
+        if let Some(failed) = self.failed.take() {
+            sink(failed)?;
+        }
+        let mut scratch = Vec::new();
+        let line: Line<'_> = match json::parse::<Object<Line<'_>>>(part, &mut scratch) {
+            Ok(Object(Some(line))) => line,
+            Ok(Object(None)) => {
+                self.skipped.add("lines that are no record");
+                return ControlFlow::Continue(());
+            }
+            Err(error) => {
+                // If it is the last, it is being written.
+                self.failed = Some(place.failed(error));
+                return ControlFlow::Continue(());
+            }
+        };
+        let time = line.timestamp.0;
+        match (&*line.kind, &line.payload.0) {
+            // A fork holds the first line of the session that it was taken from, after its own.
+            ("session_meta", Some(meta)) if self.id.is_empty() => {
+                self.id = meta.id.to_string();
+                self.created_at = meta.timestamp.0.or(time);
+                let source = meta.source.0.as_ref().is_some_and(|source| source.subagent.is_some());
+                self.sub_agent = source || &*meta.thread_source == "subagent";
+            }
+            ("response_item", Some(item)) => match &*item.kind {
+                "message" => self.message(&item.id, &item.role, &item.phase, &item.content, time),
+                kind if kind.ends_with("_call") => self.assistant(Done::Tool),
+                _ => {}
+            },
+            ("event_msg", Some(event)) => self.event(event, time),
+            ("message", None) => self.message(&line.id, &line.role, "", &line.content, time),
+            (kind, None) if kind.ends_with("_call") => self.assistant(Done::Tool),
+            ("", None) if self.id.is_empty() && line.record_type.is_empty() => {
+                self.id = line.id.to_string();
+                self.created_at = time;
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn end(&mut self, file: &str, sink: &mut Sink<'_>) -> ControlFlow<()> {
+        if self.failed.take().is_some() {
+            self.skipped.add("lines at the end that are not complete yet");
+        }
+        self.skipped.give(file, sink)?;
+        if self.sub_agent {
+            return sink(Item::Skipped { place: file.to_owned(), why: "the session of a sub-agent".to_owned() });
+        }
+        let id = std::mem::take(&mut self.id);
+        let messages = self.messages();
+        let place = Place { file, index: None, offset: 0 };
+        let (title, created_at) = (String::new(), self.created_at);
+        give(Conversation { id, title, created_at, updated_at: None, messages }, place, sink)
+    }
+}
+
+impl Session {
+    fn messages(&mut self) -> Vec<Message> {
+        let mut turns = Turns::default();
+        let message = |role, text: Text| {
+            // A prompt can be read from an event, which has no id, once the file has grown; so its items' aren't used.
+            let id = if role == Role::Human { String::new() } else { text.id };
+            Message { id, role, text: text.text, created_at: text.time }
+        };
+        for turn in std::mem::take(&mut self.turns) {
+            let prompts = if turn.shown.is_empty() { turn.sent } else { turn.shown };
+            for prompt in prompts {
+                turns.prompt(message(Role::Human, prompt));
+            }
+            let items = turn.done.iter().any(|done| matches!(done, Done::Item(_)));
+            for done in turn.done {
+                match done {
+                    Done::Item(text) => turns.answer(message(Role::Assistant, text)),
+                    Done::Event(text) if !items => turns.answer(message(Role::Assistant, text)),
+                    Done::Event(_) => {}
+                    Done::Remark | Done::Tool => turns.tool(),
+                }
+            }
+        }
+        turns.finish()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::{FORMAT, prompt};
+    use crate::history::import::examine::{conversation, conversations, failed, read, said, skipped};
+
+    pub const SAMPLE: &str = r##"{"timestamp":"2026-08-01T10:00:00.000Z","type":"session_meta","payload":{"id":"x1","timestamp":"2026-08-01T09:59:59Z","cwd":"/w","originator":"cli","source":"cli","instructions":"long"}}
+{"timestamp":"2026-08-01T10:00:00.100Z","type":"session_meta","payload":{"id":"parent","timestamp":"2026-07-01T00:00:00Z","source":{"subagent":"x"}}}
+{"timestamp":"2026-08-01T10:00:00.200Z","type":"response_item","payload":{"type":"message","role":"developer","content":[{"type":"input_text","text":"rules"}]}}
+{"timestamp":"2026-08-01T10:00:00.300Z","type":"response_item","payload":{"type":"message","role":"user","content":[{"type":"input_text","text":"# AGENTS.md instructions for /w\n\n<INSTRUCTIONS>be good</INSTRUCTIONS>"},{"type":"input_text","text":"<environment_context><cwd>/w</cwd></environment_context>"}]}}
+{"timestamp":"2026-08-01T10:00:00.400Z","type":"turn_context","payload":{"model":"gpt"}}
+{"timestamp":"2026-08-01T10:00:01.000Z","type":"response_item","payload":{"type":"message","role":"user","content":[{"type":"input_text","text":"<environment_context><cwd>/w</cwd></environment_context>Fix it"}]}}
+{"timestamp":"2026-08-01T10:00:01.000Z","type":"event_msg","payload":{"type":"user_message","message":"Fix it","images":[]}}
+{"timestamp":"2026-08-01T10:00:02.000Z","type":"response_item","payload":{"type":"reasoning","summary":[],"encrypted_content":"x"}}
+{"timestamp":"2026-08-01T10:00:03.000Z","type":"event_msg","payload":{"type":"agent_message","message":"Looking."}}
+{"timestamp":"2026-08-01T10:00:03.000Z","type":"response_item","payload":{"type":"message","role":"assistant","id":"i1","content":[{"type":"output_text","text":"Looking."}]}}
+{"timestamp":"2026-08-01T10:00:04.000Z","type":"response_item","payload":{"type":"function_call","name":"shell","arguments":"{}","call_id":"c"}}
+{"timestamp":"2026-08-01T10:00:05.000Z","type":"response_item","payload":{"type":"function_call_output","call_id":"c","output":"files"}}
+{"timestamp":"2026-08-01T10:00:06.000Z","type":"event_msg","payload":{"type":"agent_message","message":"Fixed."}}
+{"timestamp":"2026-08-01T10:00:06.000Z","type":"response_item","payload":{"type":"message","role":"assistant","id":"i2","content":[{"type":"output_text","text":"Fixed."}]}}
+{"timestamp":"2026-08-01T10:00:07.000Z","type":"event_msg","payload":{"type":"token_count","info":null}}
+{"timestamp":"2026-08-01T10:00:08.000Z","type":"compacted","payload":{"message":"summary","replacement_history":[{"type":"message","role":"user","content":[{"type":"input_text","text":"Fix it"}]}]}}
+{"timestamp":"2026-08-01T10:01:00.000Z","type":"event_msg","payload":{"type":"user_message","message":"Wrong turn"}}
+{"timestamp":"2026-08-01T10:01:01.000Z","type":"response_item","payload":{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Wrong answer"}]}}
+{"timestamp":"2026-08-01T10:01:02.000Z","type":"event_msg","payload":{"type":"thread_rolled_back","num_turns":1}}
+{"timestamp":"2026-08-01T10:02:00.000Z","type":"response_item","payload":{"type":"message","role":"user","content":"Thanks"}}
+{"timestamp":"2026-08-01T10:02:01.000Z","type":"response_item","payload":{"type":"message","role":"assistant","phase":"commentary","content":[{"type":"output_text","text":"Hm."}]}}
+{"timestamp":"2026-08-01T10:02:02.000Z","type":"response_item","payload":{"type":"message","role":"assistant","phase":"final_answer","content":[{"type":"output_text","text":"Welcome."}]}}
+{"timestamp":"2026-08-01T10:02:03.000Z","type":"brand_new","payload":[1]}
+"##;
+
+    #[test]
+    fn prompts_and_final_answers_are_read_once() {
+        let items = read(&FORMAT, SAMPLE);
+        let chat = conversation(&items);
+        assert_eq!(chat.id, "x1");
+        assert_eq!(said(chat), ["> Fix it", "Fixed.", "> Thanks", "Welcome."]);
+        assert_eq!(chat.messages[1].id, "i2");
+        assert_eq!(chat.created_at.expect("given").rfc3339(), "2026-08-01T09:59:59Z");
+        assert_eq!(skipped(&items), ["1 turns that were taken back"]);
+    }
+
+    #[test]
+    fn a_file_that_grows_gives_the_same_ids_and_no_answer_before_its_end() {
+        let whole = read(&FORMAT, SAMPLE);
+        let lines: Vec<&str> = SAMPLE.lines().collect();
+        let first = |length: usize| read(&FORMAT, &lines[..length].join("\n"));
+        assert_eq!(said(conversation(&first(12))), ["> Fix it"]);
+        assert_eq!(conversation(&first(14)).messages[..], conversation(&whole).messages[..2]);
+        assert_eq!(conversation(&first(6)).messages[0].id, conversation(&whole).messages[0].id);
+    }
+
+    #[test]
+    fn the_oldest_files_are_read() {
+        let old = r#"{"id":"old","timestamp":"2025-05-01T00:00:00Z","instructions":null}
+{"record_type":"state"}
+{"type":"message","role":"user","content":[{"type":"input_text","text":"hi"}],"id":null}
+{"type":"message","role":"assistant","content":[{"type":"output_text","text":"let me see"}]}
+{"type":"function_call","name":"shell","arguments":"{}"}
+{"type":"message","role":"assistant","content":[{"type":"output_text","text":"hello"}]}"#;
+        let items = read(&FORMAT, old);
+        assert_eq!(conversation(&items).id, "old");
+        assert_eq!(said(conversation(&items)), ["> hi", "hello"]);
+    }
+
+    #[test]
+    fn sub_agents_are_left_out() {
+        for meta in [r#""thread_source":"subagent""#, r#""source":{"subagent":{"thread_spawn":{}}}"#] {
+            let json = SAMPLE.replacen(r#""source":"cli""#, meta, 1);
+            let items = read(&FORMAT, &json);
+            assert!(conversations(&items).is_empty());
+            assert!(skipped(&items).contains(&"the session of a sub-agent"));
+        }
+    }
+
+    #[test]
+    fn words_after_a_wrapper_are_kept() {
+        assert_eq!(prompt("<environment_context>x</environment_context>[a] b"), "[a] b");
+        assert_eq!(prompt("# AGENTS.md instructions for /w\n\n<INSTRUCTIONS>\nx\n</INSTRUCTIONS>\nDo it"), "Do it");
+        assert_eq!(prompt("# AGENTS.md\nAll of it"), "");
+        assert_eq!(
+            prompt("# Context from my IDE setup:\n\n## Open tabs:\n- a\n\n## My request for Codex:\nDo it\n"),
+            "Do it"
+        );
+        assert_eq!(prompt("<b>is bold</b>, why?"), "<b>is bold</b>, why?");
+    }
+
+    #[test]
+    fn broken_lines_are_reported_and_the_unfinished_one_is_not_a_failure() {
+        let json = SAMPLE.replacen(r#"{"timestamp":"2026-08-01T10:00:07"#, r#"{"timestamp:"2026-08-01T10:00:07"#, 1);
+        let items = read(&FORMAT, &format!("{json}{{\"times"));
+        assert_eq!(failed(&items).len(), 1);
+        assert_eq!(conversation(&items).messages.len(), 4);
+        assert_eq!(skipped(&items)[0], "1 lines at the end that are not complete yet");
+    }
+}
