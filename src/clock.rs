@@ -32,6 +32,13 @@ impl Micros {
         Some(Self(time.as_microsecond()))
     }
 
+    /// The date in UTC; none for a time that no calendar has.
+    #[must_use]
+    pub fn date(self) -> Option<jiff::civil::Date> {
+        let time = Timestamp::from_microsecond(self.0).ok()?;
+        Some(jiff::tz::Offset::UTC.to_datetime(time).date())
+    }
+
     /// This time moved by whole days.
     #[must_use]
     pub fn plus_days(self, days: i64) -> Self {

@@ -12,6 +12,7 @@ create table conversation (
     token_count bigint not null,
     chunk_count bigint not null,
     pinned bigint not null default 0,
+    revision bigint not null default 1,
     primary key (account_id, id),
     unique (account_id, platform, platform_id)
 );

@@ -12,6 +12,7 @@ create table conversation (
     token_count integer not null,
     chunk_count integer not null,
     pinned integer not null default 0,
+    revision integer not null default 1,
     primary key (account_id, id),
     unique (account_id, platform, platform_id)
 ) without rowid;

@@ -11,6 +11,7 @@ mod embedding;
 mod faults;
 mod forget;
 mod harness;
+mod history;
 mod isolation;
 mod mcp;
 mod oauth;

@@ -1,0 +1,168 @@
+//! Finding what was said: passages with what stands around them, and answers
+//! made of them.
+
+use std::collections::HashMap;
+
+use futures_util::FutureExt;
+
+use super::compose::{self, Ask, Passage, Recall, Turn};
+use super::rows;
+use super::{Conversation, Message};
+use crate::app::App;
+use crate::auth::{Caller, Scope};
+use crate::clock::Micros;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::AccountId;
+use crate::search::{self, Corpus, Filter, Lack, Mode, Request, Search};
+
+/// How many passages an answer is composed of, at most.
+const PASSAGES: i64 = 50;
+
+/// Where to look.
+#[derive(Debug, Clone, Default)]
+pub struct Within {
+    /// In conversations of this platform.
+    pub platform: Option<String>,
+    /// Said at or after.
+    pub after: Option<Micros>,
+    /// Said before.
+    pub before: Option<Micros>,
+}
+
+impl From<Within> for Filter {
+    fn from(within: Within) -> Self {
+        let Within { platform, after, before } = within;
+        Self { bucket: None, content_type: None, source: platform, after, before }
+    }
+}
+
+/// A passage that was found.
+#[derive(Debug, Clone)]
+pub struct Hit {
+    /// The conversation that it is of.
+    pub conversation: Conversation,
+    /// How well it fits, 0 to 1.
+    pub score: f32,
+    /// The place of its first message.
+    pub first: usize,
+    /// Its messages, as much of each as the passage has.
+    pub messages: Vec<Message>,
+    /// Messages before and after it.
+    pub around: Vec<Message>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// The passages, best first.
+    pub hits: Vec<Hit>,
+    /// What the answer lacks.
+    pub lacks: Vec<Lack>,
+    is_unloaded: bool,
+}
+
+/// Finds passages, each with up to `around` messages around it.
+///
+/// # Errors
+/// [`crate::Error::Forbidden`] without the scope `read`.
+pub async fn find(app: &App, caller: &Caller, query: &str, within: Within, limit: i64, around: usize) -> Result<Found> {
+    caller.require(Scope::Read)?;
+    let Some(request) = search::ask(app, Corpus::Chunks, query, Mode::Hybrid, within.into(), 0, limit).await else {
+        return Ok(Found::default());
+    };
+    let args = (caller.account, request, app.search.clone(), around);
+    let found = app
+        .db
+        .read(args, |tx, (account, request, search, around)| find_in(tx, search, *account, request, *around).boxed());
+    let found = found.await?;
+    if found.is_unloaded {
+        search::load_beside(app, Corpus::Chunks, caller.account);
+    }
+    Ok(found)
+}
+
+async fn find_in(tx: &mut Tx, search: &Search, account: AccountId, request: &Request, around: usize) -> Result<Found> {
+    let search::Found { hits, lacks, is_unloaded, .. } = search::find(tx, search, account, request).await?;
+    let docs: Vec<i64> = hits.iter().map(|scored| scored.candidate.doc).collect();
+    let mut places = rows::places(tx, account, &docs).await?;
+    let ids: Vec<String> = places.values().map(|place| place.conversation.clone()).collect();
+    let conversations = rows::by_ids(tx, account, &ids).await?;
+    let conversations: HashMap<String, Conversation> =
+        conversations.into_iter().map(|conversation| (conversation.id.clone(), conversation)).collect();
+    let mut found = Vec::new();
+    for scored in hits {
+        // An index may be ahead of this transaction, so what it found may not be there.
+        let Some(place) = places.remove(&scored.candidate.doc) else { continue };
+        let Some(conversation) = conversations.get(&place.conversation) else { continue };
+        let margin = i64::try_from(around.div_ceil(2)).unwrap_or(0);
+        let (from, to) = ((place.first - margin).max(0), place.last.saturating_add(margin));
+        let messages = rows::messages_between(tx, account, &place.conversation, from, to).await?;
+        let (mut inside, mut beside) = (Vec::new(), Vec::new());
+        for (position, mut message) in messages {
+            if position < place.first || position > place.last {
+                beside.push(message);
+                continue;
+            }
+            let start = if position == place.first { clamp(&message.text, place.start) } else { 0 };
+            let stop = if position == place.last { clamp(&message.text, place.stop) } else { message.text.len() };
+            let part = message.text.get(start..stop).unwrap_or_default().trim().to_owned();
+            message.text = part;
+            if !message.text.is_empty() {
+                inside.push(message);
+            }
+        }
+        found.push(Hit {
+            conversation: conversation.clone(),
+            score: scored.score,
+            first: usize::try_from(place.first).unwrap_or(0),
+            messages: inside,
+            around: beside,
+        });
+    }
+    Ok(Found { hits: found, lacks, is_unloaded })
+}
+
+/// A place in a text, as near as it has one.
+fn clamp(text: &str, place: i64) -> usize {
+    text.floor_char_boundary(usize::try_from(place).unwrap_or(0))
+}
+
+/// A question to the history.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// What is asked.
+    pub query: String,
+    /// How many tokens the answer may have.
+    pub budget: usize,
+}
+
+/// Answers questions from what was said, by quotations: one answer each, in the
+/// order of the questions.
+///
+/// # Errors
+/// As [`find`].
+pub async fn recall(app: &App, caller: &Caller, questions: &[Question], within: &Within) -> Result<Vec<Recall>> {
+    let searches = questions.iter().map(|question| find(app, caller, &question.query, within.clone(), PASSAGES, 0));
+    let found = futures_util::future::try_join_all(searches).await?;
+    let asks: Vec<Ask<'_>> = questions.iter().zip(&found).map(|(question, found)| ask(question, found)).collect();
+    Ok(compose::compose(&asks))
+}
+
+fn ask<'a>(question: &'a Question, found: &'a Found) -> Ask<'a> {
+    let passages = found.hits.iter().map(passage).collect();
+    Ask { query: &question.query, budget: question.budget, passages }
+}
+
+fn passage(hit: &Hit) -> Passage<'_> {
+    let at = hit.messages.first().and_then(|message| message.created_at).unwrap_or(hit.conversation.created_at);
+    let turns = hit.messages.iter();
+    let turns = turns.map(|message| Turn { message: &message.id, role: message.role, text: &message.text });
+    Passage {
+        score: hit.score,
+        conversation: &hit.conversation.id,
+        title: &hit.conversation.title,
+        date: at.date(),
+        turns: turns.collect(),
+    }
+}

@@ -1,0 +1,325 @@
+//! Taking conversations in.
+//!
+//! A conversation is known by its platform and its id there, so that it can be
+//! taken in again and again: what is new or changed is written, and nothing else
+//! is touched. What is to be written is worked out beside the transaction, from
+//! what is there; the transaction then makes sure that this is still there.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::FutureExt;
+
+use super::chunk::{Said, Shape};
+use super::import;
+use super::rows::{self, NewChunk, OldChunk};
+use super::{Conversation, Message, tokens};
+use crate::app::App;
+use crate::auth::{self, Caller, Scope};
+use crate::clock::Micros;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::id::{self, AccountId};
+use crate::search::{self, Corpus, Embedding};
+
+/// What the ids of conversations begin with.
+const ID_PREFIX: &str = "conv";
+/// Most tokens of a conversation.
+pub const MOST_TOKENS: usize = 100_000;
+/// Longest id at a platform, and longest title, in characters.
+const MOST_ID: usize = 500;
+const MOST_TITLE: usize = 1_000;
+/// How often to begin anew where others change the same conversations meanwhile.
+const TRIES: usize = 5;
+
+/// A conversation to be taken in.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// Where it is from, such as `chatgpt`.
+    pub platform: String,
+    /// What was said there.
+    pub conversation: import::Conversation,
+    /// Whether these are all of its messages, so that others are there no more;
+    /// else they are added to those that are known.
+    pub is_whole: bool,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was not known.
+    New,
+    /// Something of it is new.
+    Updated,
+    /// Everything was known.
+    Unchanged,
+    /// It has more than [`MOST_TOKENS`], and was not taken.
+    TooLong,
+}
+
+/// A conversation that was taken in.
+#[derive(Debug, Clone)]
+pub struct Ingested {
+    /// Its state now; of one that was too long, what would have been.
+    pub conversation: Conversation,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// Takes conversations in, in one transaction. Each must be named once.
+/// `is_embedded` says whether their embeddings are made first; else they are made
+/// afterwards, and until then the conversations are found by their words.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `write`, [`Error::Invalid`] for a
+/// platform that is not 1 to 100 letters, digits, `-`, `_` and `.`, or an id that
+/// is empty or too long.
+pub async fn ingest(app: &App, caller: &Caller, batch: Vec<Incoming>, is_embedded: bool) -> Result<Vec<Ingested>> {
+    caller.require(Scope::Write)?;
+    let batch: Vec<Incoming> = batch.into_iter().map(checked).collect::<Result<_>>()?;
+    for _ in 0..TRIES {
+        let known = app.db.read((caller.account, batch.clone()), |tx, (account, batch)| {
+            async move {
+                let mut known = Vec::new();
+                for incoming in batch {
+                    known.push(read_known(tx, *account, incoming).await?);
+                }
+                Ok(known)
+            }
+            .boxed()
+        });
+        let known = known.await?;
+        let now = app.clock.now();
+        let mut plans = Vec::new();
+        for (incoming, known) in batch.iter().zip(known) {
+            let mut plan = Plan::of(incoming, known, now)?;
+            for chunk in plan.chunks.iter_mut().filter(|_| is_embedded) {
+                chunk.embedding = app.search.embed(&chunk.text);
+            }
+            plans.push(plan);
+        }
+        let written = app.db.write((caller.account, plans), |tx, (account, plans)| write(tx, *account, plans).boxed());
+        if let Some(ingested) = written.await? {
+            app.search.wake();
+            return Ok(ingested);
+        }
+    }
+    Err(Error::Busy)
+}
+
+/// What no storage takes is replaced, what breaks a rule refused.
+fn checked(mut incoming: Incoming) -> Result<Incoming> {
+    let platform = &incoming.platform;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if !(1..=100).contains(&platform.len()) || !platform.bytes().all(is_plain) {
+        return Err(Error::invalid("A platform has 1 to 100 characters: letters, digits, '-', '_' and '.'."));
+    }
+    let conversation = &mut incoming.conversation;
+    let is_id = |id: &str| (1..=MOST_ID).contains(&id.chars().count()) && !id.chars().any(char::is_control);
+    if !is_id(&conversation.id) {
+        return Err(Error::invalid(format!(
+            "A conversation's id has 1 to {MOST_ID} characters, none a control character."
+        )));
+    }
+    conversation.title = conversation.title.chars().filter(|c| !c.is_control()).take(MOST_TITLE).collect();
+    conversation.messages.retain(|message| !message.text.trim().is_empty());
+    for message in &mut conversation.messages {
+        if !is_id(&message.id) {
+            return Err(Error::invalid(format!(
+                "A message's id has 1 to {MOST_ID} characters, none a control character."
+            )));
+        }
+        if message.text.contains('\0') {
+            message.text = message.text.replace('\0', "\u{fffd}");
+        }
+    }
+    Ok(incoming)
+}
+
+/// What is there of a conversation.
+struct Known {
+    conversation: Conversation,
+    messages: Vec<Message>,
+    chunks: Vec<OldChunk>,
+}
+
+async fn read_known(tx: &mut Tx, account: AccountId, incoming: &Incoming) -> Result<Option<Known>> {
+    let Incoming { platform, conversation, .. } = incoming;
+    let Some(found) = rows::by_platform_id(tx, account, platform, &conversation.id).await? else { return Ok(None) };
+    let messages = rows::messages(tx, account, &found.id).await?;
+    let chunks = rows::chunks(tx, account, &found.id).await?;
+    Ok(Some(Known { conversation: found, messages, chunks }))
+}
+
+/// What is to be written of a conversation.
+#[derive(Debug, Clone)]
+struct Plan {
+    conversation: Conversation,
+    outcome: Outcome,
+    /// The revision that this was worked out from; 0 for none.
+    from_revision: i64,
+    /// From where on the messages are others.
+    from: usize,
+    /// Those from there on.
+    messages: Vec<Message>,
+    /// Chunks that are of what is there no more.
+    stale: Vec<i64>,
+    /// New ones.
+    chunks: Vec<NewChunk>,
+    /// How many there are then.
+    chunk_count: usize,
+}
+
+impl Plan {
+    fn of(incoming: &Incoming, known: Option<Known>, now: Micros) -> Result<Self> {
+        let import::Conversation { id: platform_id, title, created_at, updated_at, messages } = &incoming.conversation;
+        let fresh: Vec<Message> = messages.iter().map(Message::from).collect();
+        let (before, old_messages, old_chunks) = match known {
+            Some(Known { conversation, messages, chunks }) => (Some(conversation), messages, chunks),
+            None => (None, Vec::new(), Vec::new()),
+        };
+        let messages = if incoming.is_whole { distinct(fresh) } else { merged(&old_messages, fresh) };
+        let said: Vec<Said<'_>> = messages
+            .iter()
+            .map(|message| Said { role: message.role, at: message.created_at, text: &message.text })
+            .collect();
+        let token_count: usize = said.iter().map(|said| tokens::count(said.text)).sum();
+        let times = || messages.iter().filter_map(|message| message.created_at);
+        let earlier = before.as_ref().map(|before| before.created_at);
+        let created_at = created_at.or(earlier).or_else(|| times().min()).unwrap_or(now);
+        let latest = before.as_ref().map(|before| before.updated_at);
+        let updated_at = (*updated_at).or_else(|| times().max()).max(latest).unwrap_or(created_at);
+        let from_revision = before.as_ref().map_or(0, |before| before.revision);
+        let conversation = Conversation {
+            id: before.as_ref().map_or_else(|| id::new(ID_PREFIX, now), |before| Ok(before.id.clone()))?,
+            platform: incoming.platform.clone(),
+            platform_id: platform_id.clone(),
+            title: if title.is_empty() {
+                before.as_ref().map(|before| before.title.clone()).unwrap_or_default()
+            } else {
+                title.clone()
+            },
+            created_at,
+            updated_at,
+            message_count: count(messages.len()),
+            token_count: count(token_count),
+            is_pinned: before.as_ref().is_some_and(|before| before.is_pinned),
+            revision: from_revision + 1,
+        };
+        let unchanged = before.as_ref().is_some_and(|before| {
+            old_messages == messages && Conversation { revision: before.revision, ..conversation.clone() } == *before
+        });
+        let outcome = match before {
+            _ if token_count > MOST_TOKENS => Outcome::TooLong,
+            _ if unchanged => Outcome::Unchanged,
+            Some(_) => Outcome::Updated,
+            None => Outcome::New,
+        };
+        if matches!(outcome, Outcome::TooLong | Outcome::Unchanged) {
+            let conversation = before.unwrap_or(conversation);
+            return Ok(Self {
+                conversation,
+                outcome,
+                from_revision,
+                from: 0,
+                messages: Vec::new(),
+                stale: Vec::new(),
+                chunks: Vec::new(),
+                chunk_count: 0,
+            });
+        }
+        let chunk = |chunk: &super::chunk::Chunk| NewChunk {
+            first: count(chunk.first),
+            start: count(chunk.start),
+            last: count(chunk.last),
+            stop: count(chunk.end),
+            role: chunk.role,
+            text: chunk.text(&said),
+            created_at: chunk.at.unwrap_or(created_at),
+            embedding: Embedding::default(),
+        };
+        let new: Vec<NewChunk> = Shape::default().chunks(&said).iter().map(chunk).collect();
+        let chunk_count = new.len();
+        let place = |first, start, last, stop, text: &str| (first, start, last, stop, text.to_owned());
+        let wanted: HashSet<_> = new.iter().map(|c| place(c.first, c.start, c.last, c.stop, &c.text)).collect();
+        let (kept, stale): (Vec<_>, Vec<_>) =
+            old_chunks.into_iter().partition(|c| wanted.contains(&place(c.first, c.start, c.last, c.stop, &c.text)));
+        let kept: HashSet<_> = kept.iter().map(|c| place(c.first, c.start, c.last, c.stop, &c.text)).collect();
+        let chunks = new.into_iter().filter(|c| !kept.contains(&place(c.first, c.start, c.last, c.stop, &c.text)));
+        let chunks = chunks.collect();
+        let from = old_messages.iter().zip(&messages).take_while(|(old, new)| old == new).count();
+        Ok(Self {
+            conversation,
+            outcome,
+            from_revision,
+            from,
+            stale: stale.into_iter().map(|chunk| chunk.doc).collect(),
+            chunks,
+            chunk_count,
+            messages: messages[from..].to_vec(),
+        })
+    }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Messages, the last of those with the same id alone.
+fn distinct(messages: Vec<Message>) -> Vec<Message> {
+    merged(&[], messages)
+}
+
+/// Known messages with those that came: replaced where they have the same id, else after them.
+fn merged(known: &[Message], came: Vec<Message>) -> Vec<Message> {
+    let mut all = known.to_vec();
+    let mut places: HashMap<String, usize> =
+        all.iter().enumerate().map(|(place, message)| (message.id.clone(), place)).collect();
+    for message in came {
+        match places.get(&message.id) {
+            Some(place) => all[*place] = message,
+            None => {
+                places.insert(message.id.clone(), all.len());
+                all.push(message);
+            }
+        }
+    }
+    all
+}
+
+/// Writes what was worked out, if that was from what is there still.
+async fn write(tx: &mut Tx, account: AccountId, plans: &[Plan]) -> Result<Option<Vec<Ingested>>> {
+    let numbers: usize = plans.iter().map(|plan| plan.chunks.len()).sum();
+    let last = auth::advance(tx, account, count(numbers.max(1))).await?;
+    for Plan { conversation, from_revision, .. } in plans {
+        let there = rows::by_platform_id(tx, account, &conversation.platform, &conversation.platform_id).await?;
+        if there.as_ref().map_or(0, |there| there.revision) != *from_revision {
+            return Ok(None);
+        }
+    }
+    let mut seq = last - count(numbers);
+    let mut ingested = Vec::new();
+    for plan in plans {
+        let Plan { conversation, outcome, .. } = plan;
+        ingested.push(Ingested { conversation: conversation.clone(), outcome: *outcome });
+        if matches!(outcome, Outcome::TooLong | Outcome::Unchanged) {
+            continue;
+        }
+        if !plan.stale.is_empty() {
+            search::unindex_chunks(tx, account, &plan.stale).await?;
+            rows::delete_chunks(tx, account, &plan.stale).await?;
+        }
+        rows::put(tx, account, conversation, count(plan.chunk_count)).await?;
+        rows::delete_messages(tx, account, &conversation.id, count(plan.from)).await?;
+        for (place, message) in plan.messages.iter().enumerate() {
+            rows::insert_message(tx, account, &conversation.id, count(plan.from + place), message).await?;
+        }
+        for chunk in &plan.chunks {
+            seq += 1;
+            let doc = account.doc(seq);
+            let words = search::words(tx.dialect(), &chunk.text);
+            rows::insert_chunk(tx, account, doc, conversation, chunk, words.as_deref()).await?;
+            search::index_new(tx, Corpus::Chunks, doc, &chunk.text, words.as_deref()).await?;
+        }
+    }
+    Ok(Some(ingested))
+}

@@ -1,0 +1,247 @@
+//! Rows of conversations, their messages and their chunks.
+
+use std::collections::HashMap;
+
+use super::import::Role;
+use super::{Conversation, Message};
+use crate::clock::Micros;
+use crate::db::{Row, Tx, Value};
+use crate::embed::Vector;
+use crate::error::{Error, Result};
+use crate::id::AccountId;
+use crate::search::Embedding;
+
+/// The columns of a [`Conversation`].
+fn conversation(mut row: Row) -> Result<Conversation> {
+    Ok(Conversation {
+        id: row.text(0)?,
+        platform: row.text(1)?,
+        platform_id: row.text(2)?,
+        title: row.text(3)?,
+        created_at: Micros(row.int(4)?),
+        updated_at: Micros(row.int(5)?),
+        message_count: row.int(6)?,
+        token_count: row.int(7)?,
+        is_pinned: row.int(8)? != 0,
+        revision: row.int(9)?,
+    })
+}
+
+pub(super) async fn by_platform_id(
+    tx: &mut Tx,
+    account: AccountId,
+    platform: &str,
+    platform_id: &str,
+) -> Result<Option<Conversation>> {
+    let sql = "select id, platform, platform_id, title, created_at, updated_at, message_count, token_count, pinned, \
+               revision from conversation where account_id = $1 and platform = $2 and platform_id = $3";
+    let row = tx.row(sql, &[account.0.into(), platform.into(), platform_id.into()]).await?;
+    row.map(conversation).transpose()
+}
+
+pub(super) async fn by_ids(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<Vec<Conversation>> {
+    let sql = "select id, platform, platform_id, title, created_at, updated_at, message_count, token_count, pinned, \
+               revision from conversation where account_id = $1 and id {in $2}";
+    tx.rows(sql, &[account.0.into(), ids.into()]).await?.into_iter().map(conversation).collect()
+}
+
+/// Adds a conversation, or gives it what has changed of it. `chunks` is how many it has then.
+pub(super) async fn put(tx: &mut Tx, account: AccountId, conversation: &Conversation, chunks: i64) -> Result<()> {
+    let sql = "insert into conversation (account_id, id, platform, platform_id, title, created_at, updated_at, \
+               message_count, token_count, chunk_count, revision) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+               on conflict (account_id, id) do update set title = excluded.title, created_at = excluded.created_at, \
+               updated_at = excluded.updated_at, message_count = excluded.message_count, \
+               token_count = excluded.token_count, chunk_count = excluded.chunk_count, revision = excluded.revision";
+    let values = [
+        account.0.into(),
+        (&conversation.id).into(),
+        (&conversation.platform).into(),
+        (&conversation.platform_id).into(),
+        (&conversation.title).into(),
+        conversation.created_at.0.into(),
+        conversation.updated_at.0.into(),
+        conversation.message_count.into(),
+        conversation.token_count.into(),
+        chunks.into(),
+        conversation.revision.into(),
+    ];
+    tx.execute(sql, &values).await.map(drop)
+}
+
+pub(super) fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Human => "human",
+        Role::Assistant => "assistant",
+    }
+}
+
+pub(super) fn role(name: &str) -> Result<Role> {
+    match name {
+        "human" => Ok(Role::Human),
+        "assistant" => Ok(Role::Assistant),
+        _ => Err(Error::internal(format!("'{name}' is no role"))),
+    }
+}
+
+/// The messages of a conversation, in order.
+pub(super) async fn messages(tx: &mut Tx, account: AccountId, conversation: &str) -> Result<Vec<Message>> {
+    let sql = "select platform_id, role, text, created_at from message \
+               where account_id = $1 and conversation_id = $2 order by position";
+    let rows = tx.rows(sql, &[account.0.into(), conversation.into()]).await?;
+    rows.into_iter().map(message).collect()
+}
+
+/// The columns of a [`Message`].
+fn message(mut row: Row) -> Result<Message> {
+    Ok(Message {
+        id: row.text(0)?,
+        role: role(&row.text(1)?)?,
+        text: row.text(2)?,
+        created_at: row.int_or_null(3)?.map(Micros),
+    })
+}
+
+/// Removes the messages from a position on.
+pub(super) async fn delete_messages(tx: &mut Tx, account: AccountId, conversation: &str, from: i64) -> Result<()> {
+    let sql = "delete from message where account_id = $1 and conversation_id = $2 and position >= $3";
+    tx.execute(sql, &[account.0.into(), conversation.into(), from.into()]).await.map(drop)
+}
+
+pub(super) async fn insert_message(
+    tx: &mut Tx,
+    account: AccountId,
+    conversation: &str,
+    position: i64,
+    message: &Message,
+) -> Result<()> {
+    let sql = "insert into message (account_id, conversation_id, position, platform_id, role, text, created_at) \
+               values ($1, $2, $3, $4, $5, $6, $7)";
+    let values = [
+        account.0.into(),
+        conversation.into(),
+        position.into(),
+        (&message.id).into(),
+        role_name(message.role).into(),
+        (&message.text).into(),
+        message.created_at.map(|at| at.0).into(),
+    ];
+    tx.execute(sql, &values).await.map(drop)
+}
+
+/// A chunk to be added.
+#[derive(Debug, Clone)]
+pub(super) struct NewChunk {
+    pub first: i64,
+    pub start: i64,
+    pub last: i64,
+    pub stop: i64,
+    pub role: Role,
+    pub text: String,
+    pub created_at: Micros,
+    pub embedding: Embedding,
+}
+
+/// What a stored chunk is of, for telling whether it stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OldChunk {
+    pub doc: i64,
+    pub first: i64,
+    pub start: i64,
+    pub last: i64,
+    pub stop: i64,
+    pub text: String,
+}
+
+pub(super) async fn chunks(tx: &mut Tx, account: AccountId, conversation: &str) -> Result<Vec<OldChunk>> {
+    let sql = "select doc, first, start, last, stop, text from chunk \
+               where account_id = $1 and conversation_id = $2 order by first, start, doc";
+    let rows = tx.rows(sql, &[account.0.into(), conversation.into()]).await?;
+    let chunk = |mut row: Row| {
+        Ok(OldChunk {
+            doc: row.int(0)?,
+            first: row.int(1)?,
+            start: row.int(2)?,
+            last: row.int(3)?,
+            stop: row.int(4)?,
+            text: row.text(5)?,
+        })
+    };
+    rows.into_iter().map(chunk).collect()
+}
+
+pub(super) async fn insert_chunk(
+    tx: &mut Tx,
+    account: AccountId,
+    doc: i64,
+    conversation: &Conversation,
+    chunk: &NewChunk,
+    words: Option<&str>,
+) -> Result<()> {
+    let sql = "insert into chunk (account_id, doc, conversation_id, first, start, last, stop, role, text, source, \
+               created_at, words, analysis, embedder, embedding) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, {vector $14})";
+    let values = [
+        account.0.into(),
+        doc.into(),
+        (&conversation.id).into(),
+        chunk.first.into(),
+        chunk.start.into(),
+        chunk.last.into(),
+        chunk.stop.into(),
+        role_name(chunk.role).into(),
+        (&chunk.text).into(),
+        (&conversation.platform).into(),
+        chunk.created_at.0.into(),
+        words.into(),
+        chunk.embedding.space.into(),
+        Value::Embedding(chunk.embedding.vector.as_ref().map(Vector::values)),
+    ];
+    tx.execute(sql, &values).await.map(drop)
+}
+
+/// Removes chunks, which must be out of the full-text index.
+pub(super) async fn delete_chunks(tx: &mut Tx, account: AccountId, docs: &[i64]) -> Result<u64> {
+    let sql = "delete from chunk where {unindexed account_id} = $1 and doc {in $2}";
+    tx.execute(sql, &[account.0.into(), docs.into()]).await
+}
+
+/// Where a chunk is.
+pub(super) struct Place {
+    pub conversation: String,
+    pub first: i64,
+    pub start: i64,
+    pub last: i64,
+    pub stop: i64,
+}
+
+/// Where these chunks are, those of them that there are.
+pub(super) async fn places(tx: &mut Tx, account: AccountId, docs: &[i64]) -> Result<HashMap<i64, Place>> {
+    let sql = "select doc, conversation_id, first, start, last, stop from chunk \
+               where {unindexed account_id} = $1 and doc {in $2}";
+    let place = |mut row: Row| {
+        let place = Place {
+            conversation: row.text(1)?,
+            first: row.int(2)?,
+            start: row.int(3)?,
+            last: row.int(4)?,
+            stop: row.int(5)?,
+        };
+        Ok((row.int(0)?, place))
+    };
+    tx.rows(sql, &[account.0.into(), docs.into()]).await?.into_iter().map(place).collect()
+}
+
+/// The messages from one position to another, themselves included, each with its position.
+pub(super) async fn messages_between(
+    tx: &mut Tx,
+    account: AccountId,
+    conversation: &str,
+    from: i64,
+    to: i64,
+) -> Result<Vec<(i64, Message)>> {
+    let sql = "select platform_id, role, text, created_at, position from message \
+               where account_id = $1 and conversation_id = $2 and position between $3 and $4 order by position";
+    let rows = tx.rows(sql, &[account.0.into(), conversation.into(), from.into(), to.into()]).await?;
+    rows.into_iter().map(|row| Ok((row.int(4)?, message(row)?))).collect()
+}
