@@ -76,3 +76,33 @@ alter table chunk alter column text set statistics 0;
 alter table chunk alter column words set statistics 0;
 alter table chunk alter column tsv set statistics 0;
 alter table chunk alter column embedding set statistics 0;
+
+-- content: the messages as JSON. Chunks are made anew when it is restored.
+create table conversation_trash (
+    account_id bigint not null references account (id) on delete cascade,
+    id text collate "C" not null,
+    deletion_id text collate "C" not null,
+    platform text collate "C" not null,
+    platform_id text collate "C" not null,
+    title text not null,
+    created_at bigint not null,
+    updated_at bigint not null,
+    pinned bigint not null,
+    content text not null,
+    deleted_at bigint not null,
+    purge_at bigint not null,
+    primary key (account_id, id)
+);
+
+create index conversation_trash_newest on conversation_trash (account_id, deleted_at, id);
+create index conversation_trash_due on conversation_trash (purge_at);
+alter table conversation_trash alter column title set statistics 0;
+alter table conversation_trash alter column content set statistics 0;
+
+-- Conversations that are never to be taken in again, by a hash of platform and id.
+create table excluded_conversation (
+    account_id bigint not null references account (id) on delete cascade,
+    hash bytea not null,
+    created_at bigint not null,
+    primary key (account_id, hash)
+);

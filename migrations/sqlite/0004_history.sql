@@ -66,3 +66,34 @@ create virtual table chunk_fts using fts5 (
     content_rowid = 'doc',
     tokenize = 'porter ascii'
 );
+
+-- content: the messages as JSON. Chunks are made anew when it is restored.
+create table conversation_trash (
+    account_id integer not null references account (id) on delete cascade,
+    id text not null,
+    deletion_id text not null,
+    platform text not null,
+    platform_id text not null,
+    title text not null,
+    created_at integer not null,
+    updated_at integer not null,
+    pinned integer not null,
+    content text not null,
+    deleted_at integer not null,
+    purge_at integer not null,
+    primary key (account_id, id)
+) without rowid;
+
+create index conversation_trash_newest on conversation_trash (account_id, deleted_at, id);
+create index conversation_trash_due on conversation_trash (purge_at);
+
+-- Conversations that are never to be taken in again, by a hash of platform and id.
+create table excluded_conversation (
+    account_id integer not null references account (id) on delete cascade,
+    hash blob not null,
+    created_at integer not null,
+    primary key (account_id, hash)
+) without rowid;
+
+-- Parts of the file that something was purged from since they were last erased.
+create table unclean (part text not null primary key) without rowid;

@@ -12,7 +12,7 @@ use crate::db::Erasure;
 use crate::error::{Error, Result};
 use crate::id::{self, AccountId};
 use crate::receipt::{Draft, Operation};
-use crate::{bucket, memory, receipt, search};
+use crate::{bucket, history, memory, receipt, search};
 
 /// What every token begins with, so that people and secret scanners know one.
 const PREFIX: &str = "cmpl_";
@@ -129,7 +129,7 @@ pub async fn account(app: &App, name: Option<&str>) -> Result<Account> {
 
 /// Removes an account with everything in it, beyond recovery.
 ///
-/// Its memories and whatever gives access to it go first, with a receipt, so that a crash or a
+/// Its memories, its conversations and whatever gives access to it go first, with a receipt, so that a crash or a
 /// reader that blocks the erasure leaves an account behind that says so, and
 /// the housekeeping finishes. Then it is repeated.
 ///
@@ -143,6 +143,7 @@ pub async fn remove_account(app: &App, account: AccountId) -> Result<()> {
             async move {
                 rows::advance(tx, draft.account, 1).await?;
                 rows::delete_all_access(tx, draft.account).await?;
+                history::delete::remove_all(tx, draft.account).await?;
                 memory::delete::remove_all(tx, draft).await
             }
             .boxed()

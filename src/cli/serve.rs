@@ -17,7 +17,7 @@ use crate::auth::{Account, Scopes, oauth, ops as auth, session};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::{http, mcp, memory, search, web};
+use crate::{history, http, mcp, memory, search, web};
 
 /// Name of the account made at the first start.
 const OWNER: &str = "owner";
@@ -119,6 +119,9 @@ pub(super) async fn first_account(app: &App) -> Result<Option<Account>> {
 
 async fn keep_house(app: App) {
     loop {
+        if let Err(error) = history::delete::purge_due(&app).await {
+            tracing::error!(error = ?error, "purging conversations failed; trying again in a minute");
+        }
         match memory::trash::purge_due(&app).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "purged memories whose time in the trash was over"),

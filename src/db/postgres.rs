@@ -223,9 +223,11 @@ impl Postgres {
         // It takes as long as the tables are large; and such a connection is for nothing else.
         raw.close_on_drop();
         raw.execute(sqlx::raw_sql("set statement_timeout = 0")).await.map_err(storage)?;
-        raw.execute(sqlx::raw_sql("vacuum memory, memory_version, trash, deletion, conversation, message, chunk"))
-            .await
-            .map_err(storage)?;
+        raw.execute(sqlx::raw_sql(
+            "vacuum memory, memory_version, trash, deletion, conversation, message, chunk, conversation_trash",
+        ))
+        .await
+        .map_err(storage)?;
         Ok(Erasure::Vacuumed)
     }
 

@@ -3,6 +3,7 @@
 pub mod chunk;
 pub mod cite;
 pub mod compose;
+pub mod delete;
 pub mod find;
 pub mod import;
 pub mod ops;

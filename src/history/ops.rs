@@ -9,7 +9,8 @@ use std::collections::{HashMap, HashSet};
 
 use futures_util::FutureExt;
 
-use super::chunk::{Said, Shape};
+use super::chunk::{Chunk, Said, Shape};
+use super::delete::exclusion;
 use super::import;
 use super::rows::{self, NewChunk, OldChunk};
 use super::{Conversation, Message, tokens};
@@ -22,7 +23,7 @@ use crate::id::{self, AccountId};
 use crate::search::{self, Corpus, Embedding};
 
 /// What the ids of conversations begin with.
-const ID_PREFIX: &str = "conv";
+pub(super) const ID_PREFIX: &str = "conv";
 /// Most tokens of a conversation.
 pub const MOST_TOKENS: usize = 100_000;
 /// Longest id at a platform, and longest title, in characters.
@@ -54,6 +55,8 @@ pub enum Outcome {
     Unchanged,
     /// It has more than [`MOST_TOKENS`], and was not taken.
     TooLong,
+    /// It was excluded, and is never taken again.
+    Excluded,
 }
 
 /// A conversation that was taken in.
@@ -90,8 +93,11 @@ pub async fn ingest(app: &App, caller: &Caller, batch: Vec<Incoming>, is_embedde
         let known = known.await?;
         let now = app.clock.now();
         let mut plans = Vec::new();
-        for (incoming, known) in batch.iter().zip(known) {
+        for (incoming, (is_excluded, known)) in batch.iter().zip(known) {
             let mut plan = Plan::of(incoming, known, now)?;
+            if is_excluded {
+                plan = plan.without(Outcome::Excluded);
+            }
             for chunk in plan.chunks.iter_mut().filter(|_| is_embedded) {
                 chunk.embedding = app.search.embed(&chunk.text);
             }
@@ -136,23 +142,29 @@ fn checked(mut incoming: Incoming) -> Result<Incoming> {
 }
 
 /// What is there of a conversation.
-struct Known {
-    conversation: Conversation,
-    messages: Vec<Message>,
-    chunks: Vec<OldChunk>,
+pub(super) struct Known {
+    pub conversation: Conversation,
+    pub messages: Vec<Message>,
+    pub chunks: Vec<OldChunk>,
 }
 
-async fn read_known(tx: &mut Tx, account: AccountId, incoming: &Incoming) -> Result<Option<Known>> {
+/// What is there of a conversation, and whether it is excluded.
+async fn read_known(tx: &mut Tx, account: AccountId, incoming: &Incoming) -> Result<(bool, Option<Known>)> {
     let Incoming { platform, conversation, .. } = incoming;
-    let Some(found) = rows::by_platform_id(tx, account, platform, &conversation.id).await? else { return Ok(None) };
+    if rows::is_excluded(tx, account, &exclusion(platform, &conversation.id)).await? {
+        return Ok((true, None));
+    }
+    let Some(found) = rows::by_platform_id(tx, account, platform, &conversation.id).await? else {
+        return Ok((false, None));
+    };
     let messages = rows::messages(tx, account, &found.id).await?;
     let chunks = rows::chunks(tx, account, &found.id).await?;
-    Ok(Some(Known { conversation: found, messages, chunks }))
+    Ok((false, Some(Known { conversation: found, messages, chunks })))
 }
 
 /// What is to be written of a conversation.
 #[derive(Debug, Clone)]
-struct Plan {
+pub(super) struct Plan {
     conversation: Conversation,
     outcome: Outcome,
     /// The revision that this was worked out from; 0 for none.
@@ -178,10 +190,7 @@ impl Plan {
             None => (None, Vec::new(), Vec::new()),
         };
         let messages = if incoming.is_whole { distinct(fresh) } else { merged(&old_messages, fresh) };
-        let said: Vec<Said<'_>> = messages
-            .iter()
-            .map(|message| Said { role: message.role, at: message.created_at, text: &message.text })
-            .collect();
+        let said: Vec<Said<'_>> = messages.iter().map(said).collect();
         let token_count: usize = said.iter().map(|said| tokens::count(said.text)).sum();
         let times = || messages.iter().filter_map(|message| message.created_at);
         let earlier = before.as_ref().map(|before| before.created_at);
@@ -216,7 +225,7 @@ impl Plan {
         };
         if matches!(outcome, Outcome::TooLong | Outcome::Unchanged) {
             let conversation = before.unwrap_or(conversation);
-            return Ok(Self {
+            let nothing = Self {
                 conversation,
                 outcome,
                 from_revision,
@@ -225,19 +234,10 @@ impl Plan {
                 stale: Vec::new(),
                 chunks: Vec::new(),
                 chunk_count: 0,
-            });
+            };
+            return Ok(nothing);
         }
-        let chunk = |chunk: &super::chunk::Chunk| NewChunk {
-            first: count(chunk.first),
-            start: count(chunk.start),
-            last: count(chunk.last),
-            stop: count(chunk.end),
-            role: chunk.role,
-            text: chunk.text(&said),
-            created_at: chunk.at.unwrap_or(created_at),
-            embedding: Embedding::default(),
-        };
-        let new: Vec<NewChunk> = Shape::default().chunks(&said).iter().map(chunk).collect();
+        let new = cut(&said, created_at);
         let chunk_count = new.len();
         let place = |first, start, last, stop, text: &str| (first, start, last, stop, text.to_owned());
         let wanted: HashSet<_> = new.iter().map(|c| place(c.first, c.start, c.last, c.stop, &c.text)).collect();
@@ -258,6 +258,54 @@ impl Plan {
             messages: messages[from..].to_vec(),
         })
     }
+
+    /// The same, but nothing is written.
+    fn without(self, outcome: Outcome) -> Self {
+        Self { outcome, messages: Vec::new(), stale: Vec::new(), chunks: Vec::new(), ..self }
+    }
+
+    /// All of a conversation that comes back from the trash.
+    pub(super) fn restoring(known: Known) -> Self {
+        let Known { mut conversation, messages, .. } = known;
+        let said: Vec<Said<'_>> = messages.iter().map(said).collect();
+        conversation.message_count = count(messages.len());
+        conversation.token_count = count(said.iter().map(|said| tokens::count(said.text)).sum());
+        let chunks = cut(&said, conversation.created_at);
+        Self {
+            conversation,
+            outcome: Outcome::New,
+            from_revision: 0,
+            from: 0,
+            stale: Vec::new(),
+            chunk_count: chunks.len(),
+            chunks,
+            messages,
+        }
+    }
+
+    /// Writes a conversation that is not there.
+    pub(super) async fn write(self, tx: &mut Tx, account: AccountId) -> Result<()> {
+        write(tx, account, std::slice::from_ref(&self)).await.map(drop)
+    }
+}
+
+fn said(message: &Message) -> Said<'_> {
+    Said { role: message.role, at: message.created_at, text: &message.text }
+}
+
+/// The chunks of messages, without embeddings.
+fn cut(said: &[Said<'_>], created_at: Micros) -> Vec<NewChunk> {
+    let chunk = |chunk: &Chunk| NewChunk {
+        first: count(chunk.first),
+        start: count(chunk.start),
+        last: count(chunk.last),
+        stop: count(chunk.end),
+        role: chunk.role,
+        text: chunk.text(said),
+        created_at: chunk.at.unwrap_or(created_at),
+        embedding: Embedding::default(),
+    };
+    Shape::default().chunks(said).iter().map(chunk).collect()
 }
 
 fn count(number: usize) -> i64 {
@@ -301,7 +349,7 @@ async fn write(tx: &mut Tx, account: AccountId, plans: &[Plan]) -> Result<Option
     for plan in plans {
         let Plan { conversation, outcome, .. } = plan;
         ingested.push(Ingested { conversation: conversation.clone(), outcome: *outcome });
-        if matches!(outcome, Outcome::TooLong | Outcome::Unchanged) {
+        if !matches!(outcome, Outcome::New | Outcome::Updated) {
             continue;
         }
         if !plan.stale.is_empty() {

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::import::Role;
 use super::{Conversation, Message};
 use crate::clock::Micros;
@@ -9,6 +11,7 @@ use crate::db::{Row, Tx, Value};
 use crate::embed::Vector;
 use crate::error::{Error, Result};
 use crate::id::AccountId;
+use crate::receipt::Draft;
 use crate::search::Embedding;
 
 /// The columns of a [`Conversation`].
@@ -244,4 +247,141 @@ pub(super) async fn messages_between(
                where account_id = $1 and conversation_id = $2 and position between $3 and $4 order by position";
     let rows = tx.rows(sql, &[account.0.into(), conversation.into(), from.into(), to.into()]).await?;
     rows.into_iter().map(|row| Ok((row.int(4)?, message(row)?))).collect()
+}
+
+/// Removes a conversation; its messages and chunks follow by their foreign keys,
+/// and the chunks must be out of the full-text index.
+pub(super) async fn delete_conversation(tx: &mut Tx, account: AccountId, id: &str) -> Result<()> {
+    let sql = "delete from conversation where account_id = $1 and id = $2";
+    tx.execute(sql, &[account.0.into(), id.into()]).await.map(drop)
+}
+
+pub(super) async fn exclude(tx: &mut Tx, account: AccountId, hash: &[u8], now: Micros) -> Result<()> {
+    let sql = "insert into excluded_conversation (account_id, hash, created_at) values ($1, $2, $3) \
+               on conflict (account_id, hash) do nothing";
+    tx.execute(sql, &[account.0.into(), hash.into(), now.0.into()]).await.map(drop)
+}
+
+pub(super) async fn is_excluded(tx: &mut Tx, account: AccountId, hash: &[u8]) -> Result<bool> {
+    let sql = "select 1 from excluded_conversation where account_id = $1 and hash = $2";
+    Ok(tx.row(sql, &[account.0.into(), hash.into()]).await?.is_some())
+}
+
+/// A message as the trash keeps it.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    id: String,
+    role: String,
+    text: String,
+    at: Option<i64>,
+}
+
+pub(super) async fn insert_trash(
+    tx: &mut Tx,
+    draft: &Draft,
+    conversation: &Conversation,
+    messages: &[Message],
+) -> Result<()> {
+    let kept = |message: &Message| Kept {
+        id: message.id.clone(),
+        role: role_name(message.role).to_owned(),
+        text: message.text.clone(),
+        at: message.created_at.map(|at| at.0),
+    };
+    let content: Vec<Kept> = messages.iter().map(kept).collect();
+    let content = serde_json::to_string(&content).map_err(Error::internal)?;
+    let sql = "insert into conversation_trash (account_id, id, deletion_id, platform, platform_id, title, \
+               created_at, updated_at, pinned, content, deleted_at, purge_at) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    let values = [
+        draft.account.0.into(),
+        (&conversation.id).into(),
+        (&draft.id).into(),
+        (&conversation.platform).into(),
+        (&conversation.platform_id).into(),
+        (&conversation.title).into(),
+        conversation.created_at.0.into(),
+        conversation.updated_at.0.into(),
+        i64::from(conversation.is_pinned).into(),
+        (&content).into(),
+        draft.now.0.into(),
+        draft.purge_at.0.into(),
+    ];
+    tx.execute(sql, &values).await.map(drop)
+}
+
+/// A conversation in the trash.
+pub(super) struct Trashed {
+    pub conversation: Conversation,
+    pub messages: Vec<Message>,
+    pub deletion_id: String,
+}
+
+pub(super) async fn trashed(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<Vec<Trashed>> {
+    let sql = "select id, platform, platform_id, title, created_at, updated_at, pinned, content, deletion_id \
+               from conversation_trash where account_id = $1 and id {in $2} order by id";
+    let trashed = |mut row: Row| {
+        let content: Vec<Kept> = serde_json::from_str(&row.text(7)?).map_err(Error::internal)?;
+        let message = |kept: Kept| {
+            let role = role(&kept.role)?;
+            Ok(Message { id: kept.id, role, text: kept.text, created_at: kept.at.map(Micros) })
+        };
+        let messages = content.into_iter().map(message).collect::<Result<_>>()?;
+        let conversation = Conversation {
+            id: row.text(0)?,
+            platform: row.text(1)?,
+            platform_id: row.text(2)?,
+            title: row.text(3)?,
+            created_at: Micros(row.int(4)?),
+            updated_at: Micros(row.int(5)?),
+            message_count: 0,
+            token_count: 0,
+            is_pinned: row.int(6)? != 0,
+            revision: 1,
+        };
+        Ok(Trashed { conversation, messages, deletion_id: row.text(8)? })
+    };
+    tx.rows(sql, &[account.0.into(), ids.into()]).await?.into_iter().map(trashed).collect()
+}
+
+/// Those of these that are in the trash and, by now, conversations again.
+pub(super) async fn restored_ids(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<Vec<String>> {
+    let sql = "select t.id from conversation_trash t join conversation c on c.account_id = t.account_id and c.id = t.id \
+               where t.account_id = $1 and t.id {in $2}";
+    let rows = tx.rows(sql, &[account.0.into(), ids.into()]).await?;
+    rows.into_iter().map(|mut row| row.text(0)).collect()
+}
+
+/// Those of these that are in the trash, each with the receipt of its deletion.
+pub(super) async fn trash_receipts(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<Vec<(String, String)>> {
+    let sql = "select id, deletion_id from conversation_trash where account_id = $1 and id {in $2} order by id";
+    let rows = tx.rows(sql, &[account.0.into(), ids.into()]).await?;
+    rows.into_iter().map(|mut row| Ok((row.text(0)?, row.text(1)?))).collect()
+}
+
+pub(super) async fn delete_trash(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<()> {
+    let sql = "delete from conversation_trash where account_id = $1 and id {in $2}";
+    tx.execute(sql, &[account.0.into(), ids.into()]).await.map(drop)
+}
+
+/// The accounts whose trash has conversations beyond their time.
+pub(super) async fn due_accounts(tx: &mut Tx, now: Micros) -> Result<Vec<AccountId>> {
+    let sql = "select distinct account_id from conversation_trash where purge_at <= $1 order by account_id";
+    tx.rows(sql, &[now.0.into()]).await?.iter().map(|row| row.int(0).map(AccountId)).collect()
+}
+
+pub(super) async fn due_ids(tx: &mut Tx, account: AccountId, now: Micros, limit: i64) -> Result<Vec<String>> {
+    let sql = "select id from conversation_trash where account_id = $1 and purge_at <= $2 order by id limit $3";
+    let rows = tx.rows(sql, &[account.0.into(), now.0.into(), limit.into()]).await?;
+    rows.into_iter().map(|mut row| row.text(0)).collect()
+}
+
+/// Removes all conversations and their trash, under the conditions of [`delete_conversation`].
+pub(super) async fn delete_all(tx: &mut Tx, account: AccountId) -> Result<()> {
+    for sql in
+        ["delete from conversation where account_id = $1", "delete from conversation_trash where account_id = $1"]
+    {
+        tx.execute(sql, &[account.0.into()]).await?;
+    }
+    Ok(())
 }

@@ -30,6 +30,8 @@ pub enum Operation {
     PurgeTrash,
     /// All of the trash.
     EmptyTrash,
+    /// Conversations by a list of ids.
+    DeleteConversations,
     /// Everything of an account, and then the account.
     RemoveUser,
 }
@@ -45,6 +47,7 @@ impl Operation {
             Self::DeleteBucket => "delete-bucket",
             Self::PurgeTrash => "purge-trash",
             Self::EmptyTrash => "empty-trash",
+            Self::DeleteConversations => "delete-conversations",
             Self::RemoveUser => "remove-user",
         }
     }

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::analyze;
 use super::fuse::Candidate;
-use super::rows::{note_changes, note_documents};
+use super::rows::{mark_history_unclean, note_changes, note_documents};
 use super::terms::Terms;
 use super::{Corpus, Correction, Filter, Request, typo};
 use crate::db::{Dialect, Tx, Value};
@@ -102,17 +102,28 @@ pub async fn unindex(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<
     note_changes(tx, account, ids).await
 }
 
-/// Takes all documents of an account out, under the conditions of [`unindex`].
+/// Takes all memories of an account out, under the conditions of [`unindex`].
 ///
 /// # Errors
 /// As [`Tx::execute`].
 pub async fn unindex_account(tx: &mut Tx, account: AccountId) -> Result<()> {
+    unindex_all(tx, Corpus::Memories, account).await
+}
+
+/// Takes all chunks of an account out, under the same conditions.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub async fn unindex_all_chunks(tx: &mut Tx, account: AccountId) -> Result<()> {
+    unindex_all(tx, Corpus::Chunks, account).await?;
+    mark_history_unclean(tx).await
+}
+
+async fn unindex_all(tx: &mut Tx, corpus: Corpus, account: AccountId) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite {
-        for corpus in Corpus::ALL {
-            let sql = "insert into {table}_fts ({table}_fts, rowid, text) select 'delete', doc, coalesce(words, text) \
-                       from {table} where account_id = $1 order by doc";
-            tx.execute(corpus.sql(sql), &[account.0.into()]).await?;
-        }
+        let sql = "insert into {table}_fts ({table}_fts, rowid, text) select 'delete', doc, coalesce(words, text) \
+                   from {table} where account_id = $1 order by doc";
+        tx.execute(corpus.sql(sql), &[account.0.into()]).await?;
     }
     Ok(())
 }

@@ -37,9 +37,11 @@ use crate::memory::essence;
 use follow::Indexes;
 use fuse::{Parts, Scored};
 
-pub use candidates::{index, index_chunks, index_new, matching_all, unindex, unindex_account, unindex_chunks, words};
+pub use candidates::{
+    index, index_chunks, index_new, matching_all, unindex, unindex_account, unindex_all_chunks, unindex_chunks, words,
+};
 pub use corpus::Corpus;
-pub(crate) use rows::note_changes;
+pub(crate) use rows::{mark_history_unclean, note_changes};
 pub use terms::{MOST_WORDS, Terms};
 
 /// How many candidates of each kind are fused, for the first pages.

@@ -126,6 +126,15 @@ pub(crate) async fn note_documents(tx: &mut Tx, account: AccountId, docs: &[i64]
     Ok(())
 }
 
+/// Notes that something was purged from the history, so that the next erasure
+/// has to look at all that is kept of it, too.
+pub(crate) async fn mark_history_unclean(tx: &mut Tx) -> Result<()> {
+    if tx.dialect() == Dialect::Sqlite {
+        tx.execute("insert into unclean (part) values ('history') on conflict (part) do nothing", &[]).await?;
+    }
+    Ok(())
+}
+
 /// Forgets the list of changes up to the account's last one but `kept`.
 pub(super) async fn forget_changes(tx: &mut Tx, account: AccountId, kept: i64) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite {

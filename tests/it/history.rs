@@ -1,16 +1,22 @@
 //! Chat history: what is taken in is found, and taken in again changes nothing.
 
 use commonplace::auth::{Caller, ops as auth};
+use commonplace::history::delete::{self, To};
 use commonplace::history::find::{self, Question, Within};
 use commonplace::history::import::{Conversation, Message, Role};
 use commonplace::history::ops::{self, Incoming, Outcome};
 
-use crate::harness::{Engine, Server, on_both_engines};
+use crate::harness::{Engine, Place, Server, contains, on_both_engines, run};
 
 on_both_engines!(
     what_is_taken_in_is_found_with_its_source,
     taking_in_again_changes_only_what_is_new,
     recall_quotes_within_its_budget,
+    what_is_deleted_is_found_by_nobody_and_comes_back_whole,
+    deleting_counts_each_id_once_and_only_ones_own,
+    what_is_excluded_is_never_taken_in_again,
+    a_purged_conversation_leaves_no_trace,
+    a_removed_user_leaves_no_conversation,
 );
 
 fn conversation(id: &str, title: &str, said: &[&str]) -> Conversation {
@@ -84,4 +90,126 @@ async fn recall_quotes_within_its_budget(engine: Engine) {
     assert!(answers[0].content.contains("The flat in Alfama is booked"), "{}", answers[0].content);
     assert!(answers[0].tokens <= 100);
     assert_eq!(answers[0].sources[0].title, "Trip");
+}
+
+/// The id of the conversation with this id at its platform.
+async fn id_of(server: &Server, caller: &Caller, query: &str) -> String {
+    let found = find::find(&server.app, caller, query, Within::default(), 5, 0).await.expect("found");
+    found.hits[0].conversation.id.clone()
+}
+
+async fn what_is_deleted_is_found_by_nobody_and_comes_back_whole(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    let ann = caller(&server, "ann").await;
+    take_in(&server, &ann, vec![lisbon()]).await;
+    let id = id_of(&server, &ann, "Alfama").await;
+    let deleted = delete::delete(&server.app, &ann, vec![id.clone()], To::Trash).await.expect("deleted");
+    assert_eq!((deleted.ids.len(), deleted.failed, deleted.purged), (1, 0, false));
+    assert_eq!(found(&server, &ann, "Alfama").await, Vec::<String>::new());
+    assert_eq!(delete::restore(&server.app, &ann, vec![id.clone(), "x".into()]).await.expect("restored"), (1, 1));
+    assert_eq!(delete::restore(&server.app, &ann, vec![id.clone()]).await.expect("nothing"), (0, 1));
+    assert_eq!(found(&server, &ann, "Alfama").await, ["Trip"]);
+    assert_eq!(id_of(&server, &ann, "Alfama").await, id);
+    // As it was: taking it in again finds nothing new.
+    assert_eq!(take_in(&server, &ann, vec![lisbon()]).await, [Outcome::Unchanged]);
+}
+
+async fn deleting_counts_each_id_once_and_only_ones_own(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    server.user("bob").await;
+    let (ann, bob) = (caller(&server, "ann").await, caller(&server, "bob").await);
+    take_in(&server, &ann, vec![lisbon()]).await;
+    let id = id_of(&server, &ann, "Alfama").await;
+    let ids = vec![id.clone(), id.clone(), "conv_x".to_owned()];
+    for to in [To::Trash, To::Nothing, To::Exclusion] {
+        let deleted = delete::delete(&server.app, &bob, ids.clone(), to).await.expect("counted");
+        assert_eq!((deleted.ids.len(), deleted.failed), (0, 2));
+    }
+    let deleted = delete::delete(&server.app, &ann, ids, To::Trash).await.expect("deleted");
+    assert_eq!((deleted.ids.len(), deleted.failed), (1, 1));
+    assert_eq!(delete::restore(&server.app, &bob, vec![id.clone()]).await.expect("nothing"), (0, 1));
+    let purged = delete::purge(&server.app, &bob, vec![id.clone()]).await.expect("nothing");
+    assert_eq!((purged.ids.len(), purged.failed), (0, 1));
+    assert_eq!(delete::restore(&server.app, &ann, vec![id]).await.expect("restored"), (1, 0));
+}
+
+async fn what_is_excluded_is_never_taken_in_again(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    let ann = caller(&server, "ann").await;
+    take_in(&server, &ann, vec![lisbon()]).await;
+    let id = id_of(&server, &ann, "Alfama").await;
+    delete::delete(&server.app, &ann, vec![id], To::Exclusion).await.expect("excluded");
+    assert_eq!(take_in(&server, &ann, vec![lisbon()]).await, [Outcome::Excluded]);
+    assert_eq!(found(&server, &ann, "Alfama").await, Vec::<String>::new());
+}
+
+/// A conversation of words that nothing else has.
+fn marked() -> (Conversation, Vec<String>) {
+    let words: Vec<String> = (0..400).map(|number| format!("quux{number}zyx")).collect();
+    let said: Vec<String> = words.chunks(40).map(|words| words.join(" ")).collect();
+    let said: Vec<&str> = said.iter().map(String::as_str).collect();
+    (conversation("marked", "titlewordzyx", &said), words)
+}
+
+fn traces(place: &Place, words: &[String]) -> Vec<String> {
+    let files = place.files();
+    let words = words.iter().map(String::as_str).chain(["titlewordzyx"]);
+    let is_there = |word: &&str| files.iter().any(|(_, bytes)| contains(bytes, word));
+    words.filter(is_there).map(str::to_owned).collect()
+}
+
+async fn a_purged_conversation_leaves_no_trace(engine: Engine) {
+    let mut server = Server::start(engine).await;
+    let place = server.place.take().expect("its own");
+    server.user("ann").await;
+    let ann = caller(&server, "ann").await;
+    let others = (0..200).map(|number| {
+        conversation(
+            &format!("o{number}"),
+            "other",
+            &[&format!("what of {number}"), &"an answer of some length ".repeat(20)],
+        )
+    });
+    take_in(&server, &ann, others.collect()).await;
+    for round in 0..3 {
+        let (conversation, words) = marked();
+        take_in(&server, &ann, vec![conversation]).await;
+        let id = id_of(&server, &ann, "quux7zyx").await;
+        if engine == Engine::Sqlite {
+            assert_eq!(traces(&place, &words).len(), words.len() + 1, "it is there before");
+        }
+        if round == 0 {
+            delete::delete(&server.app, &ann, vec![id.clone()], To::Trash).await.expect("deleted");
+            let purged = delete::purge(&server.app, &ann, vec![id]).await.expect("purged");
+            assert!(!purged.erasure_pending);
+        } else {
+            let purged = delete::delete(&server.app, &ann, vec![id], To::Nothing).await.expect("purged");
+            assert!(!purged.erasure_pending);
+        }
+        assert_eq!(traces(&place, &words), Vec::<String>::new(), "round {round}");
+    }
+    assert_eq!(found(&server, &ann, "what of 7").await, ["other"]);
+    server.stop().await;
+    let (code, out, error) = run(&place, &["doctor"]);
+    assert_eq!(code, 0, "{out}{error}");
+}
+
+async fn a_removed_user_leaves_no_conversation(engine: Engine) {
+    let mut server = Server::start(engine).await;
+    let place = server.place.take().expect("its own");
+    server.user("ann").await;
+    let ann = caller(&server, "ann").await;
+    let (conversation, words) = marked();
+    take_in(&server, &ann, vec![conversation, lisbon()]).await;
+    let id = id_of(&server, &ann, "Alfama").await;
+    delete::delete(&server.app, &ann, vec![id], To::Trash).await.expect("deleted");
+    let (code, _, error) = run(&place, &["user", "remove", "ann", "--yes"]);
+    assert_eq!(code, 0, "{error}");
+    assert_eq!(traces(&place, &words), Vec::<String>::new());
+    assert!(place.files().iter().all(|(_, bytes)| !contains(bytes, "Alfama")));
+    server.stop().await;
+    assert_eq!(run(&place, &["doctor"]).0, 0);
 }

@@ -35,6 +35,7 @@ const ONE_ENGINE: &[(&str, &str, &str)] = &[
     ("sqlite", "memory_fts", "full-text search is a virtual table there"),
     ("sqlite", "memory_change", "what processes keep in memory of a file follows it; PostgreSQL searches by itself"),
     ("sqlite", "account.changes_after", "the beginning of memory_change"),
+    ("sqlite", "unclean", "PostgreSQL erases its own files"),
     ("sqlite", "chunk_fts", "full-text search is a virtual table there"),
     ("postgres", "chunk.tsv", "full-text search is a generated column there"),
     ("postgres", "chunk.length", "the full-text index of SQLite knows it"),

@@ -22,8 +22,8 @@
 use std::time::Duration;
 
 use super::connection::Connection;
-use crate::db::Erasure;
 use crate::db::value::{Cell, Value};
+use crate::db::{Erasure, Sql};
 use crate::error::{Error, Result};
 
 /// How long a purge waits for readers of other processes to let go of the log.
@@ -32,9 +32,13 @@ const CHECKPOINT_WAIT: Duration = Duration::from_secs(5);
 /// Clears both kinds of remains, then empties the write-ahead log, which still
 /// has the pages as they were.
 pub(super) fn erase(connection: &mut Connection) -> Result<Erasure> {
-    in_transaction(connection, merge_index)?;
+    let history = !connection.rows("select 1 from unclean where part = 'history'", &[])?.is_empty();
+    in_transaction(connection, |connection| merge_index(connection, "memory_fts"))?;
+    if history {
+        in_transaction(connection, |connection| merge_index(connection, "chunk_fts"))?;
+    }
     // After the other's commit, which may write pages of the index itself.
-    in_transaction(connection, clear_gaps)?;
+    in_transaction(connection, |connection| clear_gaps(connection, history))?;
     crate::failpoint::reach("erase:cleared");
     connection.set_busy_timeout(Some(CHECKPOINT_WAIT))?;
     let checkpoint = connection.rows("pragma wal_checkpoint(truncate)", &[]);
@@ -46,23 +50,24 @@ pub(super) fn erase(connection: &mut Connection) -> Result<Erasure> {
     Ok(if blocked { Erasure::Blocked } else { Erasure::Bytes })
 }
 
-fn in_transaction(connection: &mut Connection, work: fn(&mut Connection) -> Result<()>) -> Result<()> {
+fn in_transaction(connection: &mut Connection, work: impl FnOnce(&mut Connection) -> Result<()>) -> Result<()> {
     connection.batch("begin immediate")?;
     let done = work(connection);
     connection.batch(if done.is_ok() { "commit" } else { "rollback" })?;
     done
 }
 
-/// Merges the full-text index into one segment without marks of deletions.
-fn merge_index(connection: &mut Connection) -> Result<()> {
+/// Merges a full-text index into one segment without marks of deletions.
+fn merge_index(connection: &mut Connection, index: &'static str) -> Result<()> {
     const STRUCTURE: i64 = 10;
-    connection.batch("insert into memory_fts (memory_fts) values ('optimize')")?;
-    let row = connection.rows("select block from memory_fts_data where id = $1", &[STRUCTURE.into()])?.pop();
+    connection.execute(Sql::of(index, "insert into {table} ({table}) values ('optimize')"), &[])?;
+    let structure = Sql::of(index, "select block from {table}_data where id = $1");
+    let row = connection.rows(structure, &[STRUCTURE.into()])?.pop();
     let structure = row.ok_or_else(|| Error::internal("the full-text index has no structure"))?.bytes(0)?;
     let clean = is_clean(&structure)
         .ok_or_else(|| Error::internal("the structure of the full-text index is damaged; run 'commonplace doctor'"))?;
     if !clean {
-        connection.batch("insert into memory_fts (memory_fts) values ('rebuild')")?;
+        connection.execute(Sql::of(index, "insert into {table} ({table}) values ('rebuild')"), &[])?;
     }
     Ok(())
 }
@@ -110,11 +115,18 @@ fn varint(bytes: &mut &[u8]) -> Option<i64> {
     Some(value)
 }
 
-/// Walks every b-tree from its root and clears the gap of each of its pages.
-fn clear_gaps(connection: &mut Connection) -> Result<()> {
+/// Walks every b-tree from its root and clears the gap of each of its pages. A gap
+/// has only what was in its own tree, so those of the history, which may be far
+/// larger than all else, are left out where nothing was purged from it.
+fn clear_gaps(connection: &mut Connection, history: bool) -> Result<()> {
     let mut todo = vec![1];
-    for row in connection.rows("select rootpage from sqlite_schema where rootpage > 0", &[])? {
-        todo.push(row.int(0)?);
+    for mut row in connection.rows("select rootpage, tbl_name from sqlite_schema where rootpage > 0", &[])? {
+        if history || !is_history(&row.text(1)?) {
+            todo.push(row.int(0)?);
+        }
+    }
+    if history {
+        connection.execute("delete from unclean where part = 'history'", &[])?;
     }
     while let Some(number) = todo.pop() {
         let cleared = connection.page(number, |data| {
@@ -134,6 +146,11 @@ fn clear_gaps(connection: &mut Connection) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a table is a part of the history.
+fn is_history(table: &str) -> bool {
+    table.starts_with("chunk") || matches!(table, "conversation" | "message" | "conversation_trash")
 }
 
 /// The header of a b-tree page.

@@ -1,0 +1,225 @@
+//! Deleting conversations, with the promises of [`crate::memory::delete`]: one
+//! transaction, exact counts, a receipt, and nothing but [`restore`] and [`purge`]
+//! reads what is in the trash.
+//!
+//! The trash keeps the messages as they were; chunks are made of them again.
+
+use std::collections::{BTreeMap, HashSet};
+
+use futures_util::FutureExt;
+use sha2::{Digest, Sha256};
+
+use super::ops::{ID_PREFIX, Known, Plan};
+use super::rows;
+use crate::app::App;
+use crate::auth::{self, Caller, Scope};
+use crate::clock::Micros;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::id::{self, AccountId};
+use crate::memory::delete::{Deleted, finish};
+use crate::receipt::{self, Draft, Operation};
+use crate::search;
+
+/// How many conversations the housekeeping purges in one transaction.
+const BATCH: i64 = 200;
+
+/// What becomes of conversations that are deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// They can be restored for some time.
+    Trash,
+    /// They are beyond recovery.
+    Nothing,
+    /// They are beyond recovery, and never taken in again.
+    Exclusion,
+}
+
+/// The distinct ids of a request, those that a conversation can have, and how many there were.
+fn asked(app: &App, ids: Vec<String>) -> Result<(Vec<String>, usize)> {
+    let most = app.config.max_bulk_ids;
+    if ids.len() > most {
+        return Err(Error::invalid(format!("'ids' has {} ids; at most {most} are taken in one request.", ids.len())));
+    }
+    let distinct: HashSet<String> = ids.into_iter().collect();
+    let count = distinct.len();
+    let mut ids: Vec<String> = distinct.into_iter().filter(|id| id::is_of(ID_PREFIX, id)).collect();
+    ids.sort_unstable();
+    Ok((ids, count))
+}
+
+/// What stands for a conversation that is excluded.
+pub(super) fn exclusion(platform: &str, platform_id: &str) -> [u8; 32] {
+    Sha256::new().chain_update(platform).chain_update([0]).chain_update(platform_id).finalize().into()
+}
+
+/// Deletes conversations by their ids, each counted once.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `write`, [`Error::Invalid`] for more ids
+/// than the limit; nothing is deleted then.
+pub async fn delete(app: &App, caller: &Caller, ids: Vec<String>, to: To) -> Result<Deleted> {
+    caller.require(Scope::Write)?;
+    let (ids, count) = asked(app, ids)?;
+    let purge = to != To::Trash || app.config.trash_days == 0;
+    let draft = Draft::new(app, caller, Operation::DeleteConversations, purge)?;
+    let deleted = app.db.write((draft, ids, count, to), |tx, (draft, ids, count, to)| {
+        async move {
+            auth::advance(tx, draft.account, 1).await?;
+            remove(tx, draft, ids, *count, *to).await
+        }
+        .boxed()
+    });
+    finish(app, deleted.await?).await
+}
+
+async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: usize, to: To) -> Result<Deleted> {
+    let account = draft.account;
+    let found = rows::by_ids(tx, account, ids).await?;
+    let mut gone = Vec::new();
+    for conversation in found {
+        if !draft.purge {
+            let messages = rows::messages(tx, account, &conversation.id).await?;
+            rows::insert_trash(tx, draft, &conversation, &messages).await?;
+        }
+        if to == To::Exclusion {
+            let hash = exclusion(&conversation.platform, &conversation.platform_id);
+            rows::exclude(tx, account, &hash, draft.now).await?;
+        }
+        let docs = rows::chunks(tx, account, &conversation.id).await?;
+        let docs: Vec<i64> = docs.into_iter().map(|chunk| chunk.doc).collect();
+        search::unindex_chunks(tx, account, &docs).await?;
+        rows::delete_conversation(tx, account, &conversation.id).await?;
+        gone.push(conversation.id);
+    }
+    gone.sort_unstable();
+    crate::failpoint::reach("history:deleted");
+    let failed = asked - gone.len();
+    if draft.purge && !gone.is_empty() {
+        search::mark_history_unclean(tx).await?;
+    }
+    receipt::rows::insert(tx, draft, &gone, i64::try_from(failed).unwrap_or(i64::MAX)).await?;
+    Ok(Deleted {
+        erasure_pending: draft.purge && !gone.is_empty(),
+        ids: gone,
+        failed,
+        receipt: Some(draft.id.clone()),
+        purged: draft.purge,
+    })
+}
+
+/// Removes all conversations of the account, those in the trash too, beyond
+/// recovery. The account must be locked by [`auth::advance`].
+pub(crate) async fn remove_all(tx: &mut Tx, account: AccountId) -> Result<()> {
+    search::unindex_all_chunks(tx, account).await?;
+    rows::delete_all(tx, account).await
+}
+
+/// Puts conversations back as they were. How many, and how many of the distinct
+/// ids are not in the trash, or were taken in again meanwhile.
+///
+/// # Errors
+/// As [`delete`]; nothing is restored then.
+pub async fn restore(app: &App, caller: &Caller, ids: Vec<String>) -> Result<(usize, usize)> {
+    caller.require(Scope::Write)?;
+    let (ids, count) = asked(app, ids)?;
+    let args = (caller.account, ids, app.clock.now());
+    let restored = app.db.write(args, |tx, (account, ids, now)| restore_in(tx, *account, ids, *now).boxed());
+    let restored = restored.await?;
+    app.search.wake();
+    Ok((restored, count - restored))
+}
+
+async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros) -> Result<usize> {
+    auth::advance(tx, account, 1).await?;
+    let (mut restored, mut receipts) = (0, BTreeMap::new());
+    for trashed in rows::trashed(tx, account, ids).await? {
+        let conversation = &trashed.conversation;
+        let again = rows::by_platform_id(tx, account, &conversation.platform, &conversation.platform_id).await?;
+        if again.is_some() {
+            continue;
+        }
+        let known = Known { conversation: trashed.conversation, messages: trashed.messages, chunks: Vec::new() };
+        Plan::restoring(known).write(tx, account).await?;
+        *receipts.entry(trashed.deletion_id).or_insert(0) += 1;
+        restored += 1;
+    }
+    let back = rows::restored_ids(tx, account, ids).await?;
+    rows::delete_trash(tx, account, &back).await?;
+    for (receipt, count) in receipts {
+        receipt::rows::settle(tx, account, &receipt, count, 0, now).await?;
+    }
+    Ok(restored)
+}
+
+/// Purges conversations that are in the trash.
+///
+/// # Errors
+/// As [`delete`]; nothing is purged then.
+pub async fn purge(app: &App, caller: &Caller, ids: Vec<String>) -> Result<Deleted> {
+    caller.require(Scope::Write)?;
+    let (ids, count) = asked(app, ids)?;
+    let draft = Draft::new(app, caller, Operation::PurgeTrash, true)?;
+    let deleted = app.db.write((draft, ids, count), |tx, (draft, ids, count)| {
+        async move {
+            auth::advance(tx, draft.account, 1).await?;
+            let purged = purge_in(tx, draft.account, ids, draft.now).await?;
+            let failed = count - purged.len();
+            receipt::rows::insert(tx, draft, &purged, i64::try_from(failed).unwrap_or(i64::MAX)).await?;
+            Ok(Deleted {
+                erasure_pending: !purged.is_empty(),
+                ids: purged,
+                failed,
+                receipt: Some(draft.id.clone()),
+                purged: true,
+            })
+        }
+        .boxed()
+    });
+    finish(app, deleted.await?).await
+}
+
+async fn purge_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros) -> Result<Vec<String>> {
+    let mut receipts = BTreeMap::new();
+    let mut purged = Vec::new();
+    for (id, receipt) in rows::trash_receipts(tx, account, ids).await? {
+        *receipts.entry(receipt).or_insert(0) += 1;
+        purged.push(id);
+    }
+    rows::delete_trash(tx, account, &purged).await?;
+    if !purged.is_empty() {
+        search::mark_history_unclean(tx).await?;
+    }
+    for (receipt, count) in receipts {
+        receipt::rows::settle(tx, account, &receipt, 0, count, now).await?;
+    }
+    Ok(purged)
+}
+
+/// Purges what the trash of every account has kept for its time; how many. The
+/// erasure is the next one's, [`crate::memory::trash::purge_due`]'s at the latest.
+///
+/// # Errors
+/// As [`crate::db::Db::write`].
+pub async fn purge_due(app: &App) -> Result<usize> {
+    let now = app.clock.now();
+    let mut purged = 0;
+    for account in app.db.read(now, |tx, now| rows::due_accounts(tx, *now).boxed()).await? {
+        loop {
+            let batch = app.db.write((account, now), |tx, (account, now)| {
+                async move {
+                    auth::advance(tx, *account, 1).await?;
+                    let ids = rows::due_ids(tx, *account, *now, BATCH).await?;
+                    purge_in(tx, *account, &ids, *now).await
+                }
+                .boxed()
+            });
+            let batch = batch.await?.len();
+            purged += batch;
+            if batch == 0 {
+                break;
+            }
+        }
+    }
+    Ok(purged)
+}
