@@ -2,6 +2,7 @@
 
 mod connect;
 mod doctor;
+mod import;
 mod mcp;
 mod search;
 mod serve;
@@ -66,6 +67,8 @@ enum Command {
         #[arg(long)]
         user: Option<String>,
     },
+    /// Import conversations and memories from other tools
+    Import(import::Import),
     /// Connect an AI tool to the memory
     Connect(connect::Connect),
     /// What OAuth clients were allowed
@@ -197,6 +200,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Config => print(&config_table(&load()?)),
         Command::Openapi => print(&crate::http::openapi::document(&load()?)?),
         Command::Serve { .. } => block_on(serve::run(load()?)),
+        Command::Import(import) => block_on(import::run(load()?, import)),
         Command::Search(query) => block_on(search::run(load()?, query)),
         Command::Doctor => block_on(doctor::run(load()?)),
         Command::Mcp { user } => block_on(mcp::run(load()?, user)),

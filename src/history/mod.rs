@@ -7,6 +7,7 @@ pub mod delete;
 pub mod find;
 pub mod import;
 pub mod ops;
+pub mod read;
 mod rows;
 pub mod sentence;
 pub mod tokens;

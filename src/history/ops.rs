@@ -112,6 +112,12 @@ pub async fn ingest(app: &App, caller: &Caller, batch: Vec<Incoming>, is_embedde
     Err(Error::Busy)
 }
 
+/// The refusal of an id that is no conversation of the caller's.
+#[must_use]
+pub fn no_conversation() -> Error {
+    Error::not_found("There is no conversation with that id.")
+}
+
 /// What no storage takes is replaced, what breaks a rule refused.
 fn checked(mut incoming: Incoming) -> Result<Incoming> {
     let platform = &incoming.platform;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::import::Role;
+use super::read::List;
 use super::{Conversation, Message};
 use crate::clock::Micros;
 use crate::db::{Row, Tx, Value};
@@ -384,4 +385,34 @@ pub(super) async fn delete_all(tx: &mut Tx, account: AccountId) -> Result<()> {
         tx.execute(sql, &[account.0.into()]).await?;
     }
     Ok(())
+}
+
+pub(super) async fn count(tx: &mut Tx, account: AccountId) -> Result<i64> {
+    tx.one("select count(*) from conversation where account_id = $1", &[account.0.into()]).await?.int(0)
+}
+
+pub(super) async fn list(tx: &mut Tx, account: AccountId, list: &List) -> Result<(Vec<Conversation>, i64)> {
+    // What 'like' takes for something else is escaped.
+    let escaped = |title: &String| title.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let title = list.title.as_ref().map(|title| format!("%{}%", escaped(title)));
+    let values = [
+        account.0.into(),
+        list.platform.as_deref().into(),
+        title.as_deref().into(),
+        list.from.map(|from| from.0).into(),
+        list.to.map(|to| to.0).into(),
+        i64::from(list.is_pinned).into(),
+        list.skip.into(),
+        list.limit.into(),
+    ];
+    let sql = "select count(*) from conversation where account_id = $1 and ($2 is null or platform = $2) \
+               and ($3 is null or lower(title) like $3 escape '\\') and ($4 is null or created_at >= $4) \
+               and ($5 is null or created_at < $5) and ($6 = 0 or pinned = 1) and $7 >= 0 and $8 >= 0";
+    let total = tx.one(sql, &values).await?.int(0)?;
+    let sql = "select id, platform, platform_id, title, created_at, updated_at, message_count, token_count, pinned, \
+               revision from conversation where account_id = $1 and ($2 is null or platform = $2) \
+               and ($3 is null or lower(title) like $3 escape '\\') and ($4 is null or created_at >= $4) \
+               and ($5 is null or created_at < $5) and ($6 = 0 or pinned = 1) \
+               order by updated_at desc, id desc limit $8 offset $7";
+    Ok((tx.rows(sql, &values).await?.into_iter().map(conversation).collect::<Result<_>>()?, total))
 }

@@ -7,6 +7,7 @@ mod error;
 mod extract;
 mod grants;
 mod health;
+mod history;
 mod memories;
 mod metrics;
 mod oauth;
@@ -79,6 +80,12 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(trash::purge))
         .routes(routes!(trash::receipts))
         .routes(routes!(trash::receipt))
+        .routes(routes!(history::ingest))
+        .routes(routes!(history::search))
+        .routes(routes!(history::inject))
+        .routes(routes!(history::chats, history::delete_chats))
+        .routes(routes!(history::conversation))
+        .routes(routes!(history::count))
         .routes(routes!(grants::list))
         .routes(routes!(grants::end))
         .routes(routes!(transfer::export))

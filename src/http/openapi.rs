@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
         (name = "buckets", description = "The named places that memories are kept in"),
         (name = "trash", description = "Deleted memories, until they are purged"),
         (name = "receipts", description = "What was deleted, by whom and when"),
+        (name = "history", description = "Conversations brought from other tools"),
         (name = "access", description = "What was allowed to OAuth clients"),
         (name = "transfer", description = "Export and import"),
         (name = "operations", description = "How the server is doing"),
