@@ -1,0 +1,19 @@
+//! Chat history over HTTP.
+
+pub(super) mod conversations;
+pub(super) mod ingest;
+pub(super) mod recall;
+pub(super) mod search;
+
+use crate::history::import::Role;
+
+fn sender(role: Role) -> &'static str {
+    match role {
+        Role::Human => "human",
+        Role::Assistant => "assistant",
+    }
+}
+
+fn platform(given: Option<String>) -> Option<String> {
+    given.filter(|given| !given.is_empty() && given != "all")
+}

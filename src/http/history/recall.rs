@@ -1,0 +1,162 @@
+//! Recalling what was said, with its sources.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::clock::Micros;
+use crate::error::{Error, Result};
+use crate::history::find::{self, Question, Within};
+use crate::http::extract::{Auth, Body, time};
+
+/// How many tokens an answer may have without being asked for.
+const TOKENS: usize = 600;
+/// Most questions in one request.
+const MOST_QUESTIONS: usize = 15;
+
+/// What to recall: one `query`, or several `queries`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InjectRequest {
+    /// What is asked.
+    #[serde(default)]
+    query: Option<String>,
+    /// How many tokens the answer may have: 600 without it, 2,000 at most.
+    #[serde(default)]
+    max_tokens: Option<usize>,
+    /// Several questions, each with an answer of its own.
+    #[serde(default)]
+    #[schema(max_items = 15)]
+    queries: Option<Vec<InjectQuery>>,
+    /// Said at or after.
+    #[serde(default, deserialize_with = "time")]
+    #[schema(schema_with = crate::http::openapi::time_schema)]
+    after: Option<Micros>,
+    /// Said before.
+    #[serde(default, deserialize_with = "time")]
+    #[schema(schema_with = crate::http::openapi::time_schema)]
+    before: Option<Micros>,
+}
+
+/// A question.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InjectQuery {
+    /// What is asked.
+    query: String,
+    /// How many tokens the answer may have.
+    #[serde(default)]
+    max_tokens: Option<usize>,
+}
+
+/// What was said about it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InjectResponse {
+    /// The answer: quotations, each with the mark of its source.
+    content: String,
+    /// What they are from.
+    sources: Vec<SourceBody>,
+    /// How many tokens the answer has.
+    token_count: usize,
+    /// Seconds.
+    processing_time: String,
+    /// What wrote it: `extractive`, nobody.
+    model: &'static str,
+    /// With several questions: the answer to each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    results: Option<Vec<InjectResult>>,
+}
+
+/// The answer to one of several questions.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InjectResult {
+    /// What was asked.
+    query: String,
+    /// The answer.
+    content: String,
+    /// What it is from.
+    sources: Vec<SourceBody>,
+    /// How many tokens it has.
+    token_count: usize,
+}
+
+/// What a quotation is from.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceBody {
+    /// The number that marks it.
+    mark: usize,
+    /// The conversation's id.
+    conversation_id: String,
+    /// The conversation's title.
+    conversation_title: String,
+    /// The message's id.
+    message_id: String,
+    /// When it was said.
+    date: Option<String>,
+    /// How well it fits, 0 to 1.
+    relevance_score: f32,
+}
+
+/// Recall what was said, with its sources
+#[utoipa::path(
+    post, path = "/api/chat-history/inject", operation_id = "ChatHistoryInject", tag = "history",
+    request_body = InjectRequest,
+    responses((status = 200, description = "The answer", body = InjectResponse)),
+)]
+pub(in crate::http) async fn inject(
+    State(app): State<App>,
+    Auth(caller): Auth,
+    Body(body): Body<InjectRequest>,
+) -> Result<Json<InjectResponse>> {
+    let begun = app.clock.now();
+    let budget = |given: Option<usize>| given.unwrap_or(TOKENS);
+    let several = body.queries.is_some();
+    let questions: Vec<Question> = match (body.queries, body.query) {
+        (Some(queries), _) => {
+            queries.into_iter().map(|asked| Question { query: asked.query, budget: budget(asked.max_tokens) }).collect()
+        }
+        (None, Some(query)) => vec![Question { query, budget: budget(body.max_tokens) }],
+        (None, None) => Vec::new(),
+    };
+    if !(1..=MOST_QUESTIONS).contains(&questions.len()) {
+        return Err(Error::invalid(format!("Give a 'query', or 1 to {MOST_QUESTIONS} 'queries'.")));
+    }
+    let within = Within { platform: None, after: body.after, before: body.before };
+    let answers = find::recall(&app, &caller, &questions, &within).await?;
+    let results: Vec<InjectResult> = questions
+        .into_iter()
+        .zip(answers)
+        .map(|(question, answer)| InjectResult {
+            query: question.query,
+            content: answer.content,
+            token_count: answer.tokens,
+            sources: answer
+                .sources
+                .into_iter()
+                .map(|source| SourceBody {
+                    mark: source.mark,
+                    conversation_id: source.conversation,
+                    conversation_title: source.title,
+                    message_id: source.message,
+                    date: source.date.map(|date| date.to_string()),
+                    relevance_score: source.relevance,
+                })
+                .collect(),
+        })
+        .collect();
+    let contents: Vec<&str> = results.iter().map(|result| result.content.as_str()).collect();
+    let millis = (app.clock.now().0 - begun.0) / 1000;
+    Ok(Json(InjectResponse {
+        content: contents.join("\n\n"),
+        sources: results.iter().flat_map(|result| result.sources.iter().cloned()).collect(),
+        token_count: results.iter().map(|result| result.token_count).sum(),
+        processing_time: format!("{}.{:03}s", millis / 1000, millis % 1000),
+        model: "extractive",
+        results: several.then_some(results),
+    }))
+}
