@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use crate::auth::Recent;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -24,6 +26,8 @@ pub struct App {
     pub config: Arc<Config>,
     /// What this process keeps in memory about callers.
     pub(crate) recent: Arc<Recent>,
+    /// Told where a file was uploaded.
+    pub(crate) uploads: Arc<Notify>,
 }
 
 impl App {
@@ -35,6 +39,6 @@ impl App {
         let embedder = Embedder::open(&config, &clock)?;
         let db = Db::open(&config.location()?).await?;
         let search = Search::open(&db, embedder, config.search_memory_bytes).await?;
-        Ok(Self { db, clock, search, config: Arc::new(config), recent: Arc::default() })
+        Ok(Self { db, clock, search, config: Arc::new(config), recent: Arc::default(), uploads: Arc::default() })
     }
 }

@@ -39,6 +39,12 @@ impl Micros {
         Some(jiff::tz::Offset::UTC.to_datetime(time).date())
     }
 
+    /// This time moved back by whole minutes.
+    #[must_use]
+    pub fn minus_minutes(self, minutes: i64) -> Self {
+        Self(self.0.saturating_sub(minutes.saturating_mul(60_000_000)))
+    }
+
     /// This time moved by whole days.
     #[must_use]
     pub fn plus_days(self, days: i64) -> Self {

@@ -58,6 +58,7 @@ pub const KEYS: &[Key] = &[
     key("max_bulk_ids", "10000", "Most ids in one bulk request."),
     key("max_body_bytes", "8388608", "Largest request body, in bytes."),
     key("max_import_bytes", "67108864", "Largest body of an import, in bytes."),
+    key("max_upload_bytes", "1073741824", "Largest uploaded export of another tool, in bytes."),
     key("max_connections", "1024", "Most open connections."),
     key("max_requests", "512", "Most requests worked on at once; further ones are answered 503."),
     key("request_timeout_seconds", "30", "How long a client may take to send a request, in seconds."),
@@ -151,6 +152,8 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// Bytes.
     pub max_import_bytes: usize,
+    /// Bytes.
+    pub max_upload_bytes: u64,
     /// Connections.
     pub max_connections: usize,
     /// Requests at once.
@@ -238,6 +241,7 @@ impl Config {
             max_bulk_ids: source.number("max_bulk_ids", 1, 1_000_000)?,
             max_body_bytes: source.number("max_body_bytes", 1024, 1 << 30)?,
             max_import_bytes: source.number("max_import_bytes", 1024, 1 << 30)?,
+            max_upload_bytes: source.number("max_upload_bytes", 1024, 1 << 40)?,
             max_connections: source.number("max_connections", 1, 1_000_000)?,
             max_requests: source.number("max_requests", 1, 100_000)?,
             request_timeout_seconds: source.number("request_timeout_seconds", 1, 3600)?,
@@ -296,6 +300,23 @@ impl Config {
             (Some(url), _) => without_password(url),
             (None, file) => file.unwrap_or_default().display().to_string(),
         }
+    }
+
+    /// The folder that uploaded files are in until they are read.
+    #[must_use]
+    pub fn uploads_folder(&self) -> PathBuf {
+        self.data_dir.join("uploads")
+    }
+
+    /// The same. Makes it, for its owner only.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the folder can't be made.
+    pub fn uploads(&self) -> Result<PathBuf> {
+        let folder = self.uploads_folder();
+        make_private_folder(&folder)
+            .map_err(|error| Error::unavailable(format!("the folder {} can't be made: {error}", folder.display())))?;
+        Ok(folder)
     }
 
     /// Where the data is. Makes the data folder, for its owner only.

@@ -1,11 +1,14 @@
 -- Conversations brought from other tools. What they hold is in message, and for
--- searching in chunk, whose columns for that are those of memory.
+-- searching in chunk, whose columns for that are those of memory. title_lower is
+-- the title in lower case, which neither database makes of every script;
+-- import_id the import that last changed something of it.
 create table conversation (
     account_id bigint not null references account (id) on delete cascade,
     id text collate "C" not null,
     platform text collate "C" not null,
     platform_id text collate "C" not null,
     title text not null,
+    title_lower text not null,
     created_at bigint not null,
     updated_at bigint not null,
     message_count bigint not null,
@@ -13,6 +16,7 @@ create table conversation (
     chunk_count bigint not null,
     pinned bigint not null default 0,
     revision bigint not null default 1,
+    import_id text,
     primary key (account_id, id),
     unique (account_id, platform, platform_id)
 );
@@ -71,6 +75,7 @@ create index chunk_to_embed on chunk (account_id, doc) where embedder is null;
 
 -- Statistics would keep samples of the texts, for the planner, also of those that were purged.
 alter table conversation alter column title set statistics 0;
+alter table conversation alter column title_lower set statistics 0;
 alter table message alter column text set statistics 0;
 alter table chunk alter column text set statistics 0;
 alter table chunk alter column words set statistics 0;
@@ -106,3 +111,24 @@ create table excluded_conversation (
     created_at bigint not null,
     primary key (account_id, hash)
 );
+
+-- Imports, under way and done. report: what became of what was read, as JSON.
+create table import (
+    account_id bigint not null references account (id) on delete cascade,
+    id text collate "C" not null,
+    kind text not null,
+    name text not null,
+    status text not null,
+    error text,
+    bytes_total bigint not null,
+    bytes_read bigint not null default 0,
+    attempts bigint not null default 0,
+    report text not null,
+    created_at bigint not null,
+    updated_at bigint not null,
+    finished_at bigint,
+    primary key (account_id, id)
+);
+
+create index import_newest on import (account_id, created_at, id);
+create index import_unfinished on import (updated_at) where finished_at is null;

@@ -1,11 +1,14 @@
 -- Conversations brought from other tools. What they hold is in message, and for
--- searching in chunk, whose columns for that are those of memory.
+-- searching in chunk, whose columns for that are those of memory. title_lower is
+-- the title in lower case, which neither database makes of every script;
+-- import_id the import that last changed something of it.
 create table conversation (
     account_id integer not null references account (id) on delete cascade,
     id text not null,
     platform text not null,
     platform_id text not null,
     title text not null,
+    title_lower text not null,
     created_at integer not null,
     updated_at integer not null,
     message_count integer not null,
@@ -13,6 +16,7 @@ create table conversation (
     chunk_count integer not null,
     pinned integer not null default 0,
     revision integer not null default 1,
+    import_id text,
     primary key (account_id, id),
     unique (account_id, platform, platform_id)
 ) without rowid;
@@ -97,3 +101,24 @@ create table excluded_conversation (
 
 -- Parts of the file that something was purged from since they were last erased.
 create table unclean (part text not null primary key) without rowid;
+
+-- Imports, under way and done. report: what became of what was read, as JSON.
+create table import (
+    account_id integer not null references account (id) on delete cascade,
+    id text not null,
+    kind text not null,
+    name text not null,
+    status text not null,
+    error text,
+    bytes_total integer not null,
+    bytes_read integer not null default 0,
+    attempts integer not null default 0,
+    report text not null,
+    created_at integer not null,
+    updated_at integer not null,
+    finished_at integer,
+    primary key (account_id, id)
+) without rowid;
+
+create index import_newest on import (account_id, created_at, id);
+create index import_unfinished on import (updated_at) where finished_at is null;

@@ -1,14 +1,13 @@
 //! `commonplace import`.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use tokio::sync::mpsc;
 
 use super::print;
 use crate::app::App;
@@ -16,18 +15,12 @@ use crate::auth::{Caller, ops as auth};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::history::import::container::{self, Summary};
-use crate::history::import::{Fact, Item, Limits};
-use crate::history::ops::{self, Incoming, Outcome};
-use crate::memory::MemoryText;
-use crate::memory::ops::NewMemory;
+use crate::history::intake::{self, Progress, Report, Source};
+use crate::history::jobs::{self, Kind, Status};
 use crate::search::backlog;
 
-/// Conversations written in one transaction, and how large they may be together, in bytes.
-const BATCH: usize = 100;
-const BATCH_BYTES: usize = 4 << 20;
-/// Items read ahead of what is written.
-const AHEAD: usize = 64;
+/// How often to say how far a file is.
+const TELL: Duration = Duration::from_millis(250);
 
 /// What to import.
 #[derive(Debug, Args)]
@@ -35,7 +28,7 @@ pub(super) struct Import {
     /// Exports of other tools: zip or JSON files, or folders; what they are is told by what is in them
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// Only say what is there
+    /// Only say what would be new
     #[arg(long)]
     dry_run: bool,
     /// Into whose memory; the owner's without it
@@ -43,146 +36,160 @@ pub(super) struct Import {
     user: Option<String>,
 }
 
-/// What was done.
-#[derive(Debug, Default)]
-struct Done {
-    outcomes: HashMap<&'static str, u64>,
-    facts: u64,
-    known_facts: u64,
-    failed: Vec<String>,
-    skipped: u64,
-}
-
-impl Done {
-    fn count(&mut self, outcome: Outcome) {
-        let name = match outcome {
-            Outcome::New => "new",
-            Outcome::Updated => "updated",
-            Outcome::Unchanged => "known already",
-            Outcome::TooLong => "too long",
-            Outcome::Excluded => "excluded",
-        };
-        *self.outcomes.entry(name).or_default() += 1;
-    }
-}
-
 pub(super) async fn run(config: Config, import: Import) -> Result<ExitCode> {
     let app = App::open(config, Clock::default()).await?;
     let caller = Caller::operator(auth::account(&app, import.user.as_deref()).await?.id);
-    let mut out = String::new();
-    let mut clean = true;
+    let done = all(&app, &caller, &import).await;
+    app.db.close().await;
+    done
+}
+
+async fn all(app: &App, caller: &Caller, import: &Import) -> Result<ExitCode> {
+    let (mut is_clean, mut is_stopped) = (true, false);
     for file in &import.files {
-        let (done, summary) = read(&app, &caller, file.clone(), import.dry_run).await?;
-        clean &= done.failed.is_empty();
-        write_report(&mut out, file, &done, &summary);
+        let taken = one(app, caller, file, import.dry_run).await;
+        let (text, is_sound) = match taken {
+            Ok((report, stopped)) => {
+                is_stopped = stopped;
+                (told(file, &report, import.dry_run, stopped), report.failed == 0)
+            }
+            // The next file may be sound.
+            Err(error @ Error::Invalid(_)) => (format!("{}\n  {error}\n", file.display()), false),
+            Err(error) => return Err(error),
+        };
+        is_clean &= is_sound;
+        print(&text)?;
+        if is_stopped {
+            return Ok(ExitCode::FAILURE);
+        }
     }
     if !import.dry_run {
-        backlog::embed_pending(&app).await?;
+        backlog::embed_pending(app).await?;
     }
-    app.db.close().await;
-    print(&out)?;
-    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn write_report(out: &mut String, file: &std::path::Path, done: &Done, summary: &Summary) {
-    let _ = writeln!(out, "{}", file.display());
-    for (name, format) in &summary.files {
-        let _ = writeln!(out, "  {name}: {}", format.name);
-    }
-    for name in ["new", "updated", "known already", "too long", "excluded"] {
-        if let Some(count) = done.outcomes.get(name) {
-            let _ = writeln!(out, "  {count} conversations {name}");
-        }
-    }
-    if summary.facts > 0 {
-        let _ = writeln!(out, "  {} memories new, {} known already", done.facts, done.known_facts);
-    }
-    if done.skipped > 0 {
-        let _ = writeln!(out, "  {} left out on purpose", done.skipped);
-    }
-    for failed in &done.failed {
-        let _ = writeln!(out, "  could not be read: {}", super::search::shown(failed));
-    }
-}
-
-/// Reads a file on a thread of its own and writes what is found.
-async fn read(app: &App, caller: &Caller, file: PathBuf, dry_run: bool) -> Result<(Done, Summary)> {
-    let (send, mut found) = mpsc::channel(AHEAD);
-    let shown = file.display().to_string();
-    let reading = tokio::task::spawn_blocking(move || {
-        container::read(&file, &Limits::default(), &mut |format, item| match send
-            .blocking_send((format.map(|format| format.platform), item))
-        {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        })
-    });
-    let mut done = Done::default();
-    let (mut batch, mut bytes, mut told) = (Vec::new(), 0, Instant::now());
-    let mut count = 0_u64;
-    while let Some((platform, item)) = found.recv().await {
-        match item {
-            Item::Conversation(conversation) => {
-                count += 1;
-                if dry_run {
-                    *done.outcomes.entry("new").or_default() += 1;
-                    continue;
-                }
-                bytes += conversation.messages.iter().map(|message| message.text.len()).sum::<usize>();
-                let platform = platform.unwrap_or("custom").to_owned();
-                batch.push(Incoming { platform, conversation, is_whole: true });
-                if batch.len() >= BATCH || bytes >= BATCH_BYTES {
-                    write(app, caller, std::mem::take(&mut batch), &mut done).await?;
-                    bytes = 0;
+/// Takes in one file; what became of it, and whether it was stopped by Ctrl-C.
+async fn one(app: &App, caller: &Caller, file: &Path, dry_run: bool) -> Result<(Report, bool)> {
+    let about = std::fs::metadata(file).map_err(|error| Error::invalid(format!("It can't be read: {error}.")))?;
+    let bytes = if about.is_dir() { 0 } else { about.len() };
+    let name = file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let job = match dry_run {
+        true => None,
+        false => Some(jobs::begin(app, caller, Kind::File, &name, bytes).await?.id),
+    };
+    let source = Source { path: file.to_owned(), name: name.clone(), import: job.clone(), dry_run };
+    let progress = Arc::new(Progress::default());
+    let taking = intake::take_in(app, caller, source, &progress);
+    tokio::pin!(taking);
+    let mut bar = Bar::new(name, bytes);
+    let mut ticks = tokio::time::interval(TELL);
+    let taken = loop {
+        tokio::select! {
+            taken = &mut taking => break taken,
+            _ = ticks.tick() => {
+                bar.show(&progress);
+                if let Some(job) = job.as_ref().filter(|_| bar.is_second()) {
+                    let (read, report) = (progress.read(), progress.report());
+                    if !jobs::note(app, caller.account, job, read, report).await? {
+                        progress.cancel();
+                    }
                 }
             }
-            Item::Fact(fact) if !dry_run => remember(app, caller, platform, fact, &mut done).await?,
-            Item::Fact(_) => done.facts += 1,
-            Item::Skipped { .. } => done.skipped += 1,
-            Item::Failed { place, why } => done.failed.push(format!("{place}: {why}")),
-        }
-        if told.elapsed() > Duration::from_secs(1) {
-            eprintln!("{shown}: {count} conversations");
-            told = Instant::now();
-        }
-    }
-    write(app, caller, batch, &mut done).await?;
-    let summary = reading.await.map_err(Error::internal)?;
-    let summary = summary.map_err(|why| Error::invalid(format!("{shown}: {why}.")))?;
-    Ok((done, summary))
-}
-
-/// Writes conversations. One that is named twice is written after the other.
-async fn write(app: &App, caller: &Caller, batch: Vec<Incoming>, done: &mut Done) -> Result<()> {
-    let mut rest = batch;
-    while !rest.is_empty() {
-        let mut named = std::collections::HashSet::new();
-        let (now, later): (Vec<_>, Vec<_>) = rest
-            .into_iter()
-            .partition(|incoming| named.insert((incoming.platform.clone(), incoming.conversation.id.clone())));
-        for ingested in ops::ingest(app, caller, now, false).await? {
-            done.count(ingested.outcome);
-        }
-        rest = later;
-    }
-    Ok(())
-}
-
-async fn remember(app: &App, caller: &Caller, platform: Option<&str>, fact: Fact, done: &mut Done) -> Result<()> {
-    let text = match MemoryText::new(fact.text, app.config.max_text_chars) {
-        Ok(text) => text,
-        Err(why) => {
-            done.failed.push(format!("a memory: {why}"));
-            return Ok(());
+            interrupted = tokio::signal::ctrl_c(), if !progress.is_cancelled() => {
+                interrupted.map_err(Error::internal)?;
+                progress.cancel();
+            }
         }
     };
-    let source = platform.map(str::to_owned);
-    let new = NewMemory { text, bucket: None, source, created_at: fact.created_at };
-    let created = crate::memory::ops::create(app, caller, new).await?;
-    if created.duplicate {
-        done.known_facts += 1;
-    } else {
-        done.facts += 1;
+    bar.clear();
+    if let Some(job) = &job {
+        jobs::note(app, caller.account, job, progress.read(), progress.report()).await?;
+        let (status, error) = match &taken {
+            Ok(_) if progress.is_cancelled() => (Status::Cancelled, None),
+            Ok(_) => (Status::Completed, None),
+            Err(error) => (Status::Failed, Some(error.to_string())),
+        };
+        jobs::end(app, caller.account, job, status, error).await?;
     }
-    Ok(())
+    Ok((taken?, progress.is_cancelled()))
+}
+
+/// The line that says how far a file is, where somebody looks at it.
+struct Bar {
+    name: String,
+    bytes: u64,
+    begun: Instant,
+    shown: u64,
+    is_seen: bool,
+}
+
+impl Bar {
+    fn new(name: String, bytes: u64) -> Self {
+        Self { name, bytes, begun: Instant::now(), shown: 0, is_seen: std::io::stderr().is_terminal() }
+    }
+
+    /// Whether about a second is over since it last was.
+    fn is_second(&self) -> bool {
+        self.shown.is_multiple_of(4)
+    }
+
+    fn show(&mut self, progress: &Progress) {
+        self.shown += 1;
+        if !self.is_seen {
+            return;
+        }
+        let (read, seconds) = (progress.read(), self.begun.elapsed().as_secs_f64());
+        let conversations = progress.report().conversations();
+        #[expect(clippy::cast_precision_loss, reason = "a rate to look at")]
+        let (share, rate) = (read as f64 / self.bytes.max(1) as f64, read as f64 / seconds.max(0.001));
+        let mut line = format!("{}: {conversations} conversations", self.name);
+        if self.bytes > 0 {
+            let share = share.min(1.0);
+            let left = if share > 0.0 { seconds / share - seconds } else { 0.0 };
+            let _ = write!(line, ", {:.0} %, {:.1} MB/s, {left:.0} s left", share * 100.0, rate / 1e6);
+        }
+        eprint!("\r\x1b[K{line}");
+        // It is only to look at; a terminal that is gone ends nothing.
+        let _gone = std::io::stderr().flush();
+    }
+
+    fn clear(&self) {
+        if self.is_seen {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+/// What became of a file, to be read.
+pub(super) fn told(file: &Path, report: &Report, dry_run: bool, is_stopped: bool) -> String {
+    let mut out = format!("{}\n", file.display());
+    for (name, format) in &report.files {
+        let _ = writeln!(out, "  {}: {format}", super::search::shown(name));
+    }
+    let counts = [
+        (report.new, if dry_run { "conversations would be new" } else { "conversations new" }),
+        (report.updated, if dry_run { "conversations would be updated" } else { "conversations updated" }),
+        (report.unchanged, "conversations known already"),
+        (report.too_long, "conversations longer than 100,000 tokens, not taken"),
+        (report.excluded, "conversations excluded, not taken"),
+        (report.memories, if dry_run { "memories there" } else { "memories new" }),
+        (report.known_memories, "memories known already"),
+        (report.skipped, "left out on purpose: without a message that was shown"),
+        (report.failed, "could not be read or stored:"),
+    ];
+    for (count, name) in counts.into_iter().filter(|(count, _)| *count > 0) {
+        let _ = writeln!(out, "  {count} {name}");
+    }
+    for failure in &report.failures {
+        let _ = writeln!(out, "    {}: {}", super::search::shown(&failure.place), super::search::shown(&failure.why));
+    }
+    let more = report.failed.saturating_sub(report.failures.len() as u64);
+    if more > 0 {
+        let _ = writeln!(out, "    and {more} more");
+    }
+    if is_stopped {
+        let _ = writeln!(out, "  stopped; what was taken in stays, and importing it again adds the rest");
+    }
+    out
 }

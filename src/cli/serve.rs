@@ -65,12 +65,13 @@ pub fn router(app: App, addresses: Addresses) -> Result<Router> {
 }
 
 /// What a process does beside answering.
-pub(super) struct Chores([tokio::task::JoinHandle<()>; 2]);
+pub(super) struct Chores([tokio::task::JoinHandle<()>; 3]);
 
 impl Chores {
     pub(super) fn begin(app: &App) -> Self {
         let housekeeping = tokio::spawn(keep_house(app.clone()));
-        Self([housekeeping, tokio::spawn(search::backlog::keep_embedding(app.clone()))])
+        let embedding = tokio::spawn(search::backlog::keep_embedding(app.clone()));
+        Self([housekeeping, embedding, tokio::spawn(history::jobs::run::keep_importing(app.clone()))])
     }
 
     pub(super) async fn end(self) {
@@ -126,6 +127,9 @@ async fn keep_house(app: App) {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "purged memories whose time in the trash was over"),
             Err(error) => tracing::error!(error = ?error, "purging the trash failed; trying again in a minute"),
+        }
+        if let Err(error) = history::jobs::run::tidy(&app).await {
+            tracing::error!(error = ?error, "looking after imports failed; trying again in a minute");
         }
         if let Err(error) = search::backlog::tidy(&app).await {
             tracing::error!(error = ?error, "tidying up after changes failed; trying again in a minute");

@@ -10,14 +10,16 @@ use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 
 use super::ops::{ID_PREFIX, Known, Plan};
-use super::rows;
+use super::read::Which;
+pub use super::rows::InTrash;
+use super::{Conversation, rows};
 use crate::app::App;
 use crate::auth::{self, Caller, Scope};
 use crate::clock::Micros;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{self, AccountId};
-use crate::memory::delete::{Deleted, finish};
+use crate::memory::delete::{Deleted, Preview, changed_since, confirmation, finish};
 use crate::receipt::{self, Draft, Operation};
 use crate::search;
 
@@ -36,7 +38,7 @@ pub enum To {
 }
 
 /// The distinct ids of a request, those that a conversation can have, and how many there were.
-fn asked(app: &App, ids: Vec<String>) -> Result<(Vec<String>, usize)> {
+pub(super) fn asked(app: &App, ids: Vec<String>) -> Result<(Vec<String>, usize)> {
     let most = app.config.max_bulk_ids;
     if ids.len() > most {
         return Err(Error::invalid(format!("'ids' has {} ids; at most {most} are taken in one request.", ids.len())));
@@ -53,38 +55,106 @@ pub(super) fn exclusion(platform: &str, platform_id: &str) -> [u8; 32] {
     Sha256::new().chain_update(platform).chain_update([0]).chain_update(platform_id).finalize().into()
 }
 
-/// Deletes conversations by their ids, each counted once.
+/// How a request wants conversations deleted.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
+    /// What becomes of them.
+    pub to: To,
+    /// Also those that are pinned.
+    pub pinned_too: bool,
+}
+
+/// What a request deleted, and what it kept because it is pinned, which counts as failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What it deleted.
+    pub deleted: Deleted,
+    /// The ids of those that it kept, in order.
+    pub pinned: Vec<String>,
+}
+
+/// Deletes conversations by their ids, each counted once. What is in the trash is
+/// reached by [`To::Exclusion`] alone.
 ///
 /// # Errors
 /// [`Error::Forbidden`] without the scope `write`, [`Error::Invalid`] for more ids
 /// than the limit; nothing is deleted then.
-pub async fn delete(app: &App, caller: &Caller, ids: Vec<String>, to: To) -> Result<Deleted> {
+pub async fn delete(app: &App, caller: &Caller, ids: Vec<String>, how: How) -> Result<Outcome> {
     caller.require(Scope::Write)?;
     let (ids, count) = asked(app, ids)?;
-    let purge = to != To::Trash || app.config.trash_days == 0;
-    let draft = Draft::new(app, caller, Operation::DeleteConversations, purge)?;
-    let deleted = app.db.write((draft, ids, count, to), |tx, (draft, ids, count, to)| {
+    let draft = begin(app, caller, how)?;
+    let done = app.db.write((draft, ids, count, how), |tx, (draft, ids, count, how)| {
         async move {
             auth::advance(tx, draft.account, 1).await?;
-            remove(tx, draft, ids, *count, *to).await
+            remove(tx, draft, ids, *count, *how).await
         }
         .boxed()
     });
-    finish(app, deleted.await?).await
+    end(app, done.await?).await
 }
 
-async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: usize, to: To) -> Result<Deleted> {
+fn begin(app: &App, caller: &Caller, how: How) -> Result<Draft> {
+    Draft::new(app, caller, Operation::DeleteConversations, how.to != To::Trash || app.config.trash_days == 0)
+}
+
+async fn end(app: &App, outcome: Outcome) -> Result<Outcome> {
+    Ok(Outcome { deleted: finish(app, outcome.deleted).await?, ..outcome })
+}
+
+/// Finds what [`delete_where`] would delete.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `write`.
+pub async fn preview(app: &App, caller: &Caller, which: Which, how: How) -> Result<Preview> {
+    caller.require(Scope::Write)?;
+    let args = (caller.account, which, how);
+    let ids = app.db.read(args, |tx, (account, which, how)| matching(tx, *account, which, *how).boxed()).await?;
+    Ok(Preview { confirmation: confirmation(caller.account, &ids), ids })
+}
+
+async fn matching(tx: &mut Tx, account: AccountId, which: &Which, how: How) -> Result<Vec<String>> {
+    let found = rows::ids_where(tx, account, which).await?;
+    Ok(found.into_iter().filter(|(_, is_pinned)| how.pinned_too || !is_pinned).map(|(id, _)| id).collect())
+}
+
+/// Deletes the conversations that meet some conditions, where these are still
+/// those that were confirmed. Pinned ones are none of them, unless asked for.
+///
+/// # Errors
+/// As [`preview`]; [`Error::Conflict`] where they are others by now, and nothing
+/// is deleted.
+pub async fn delete_where(app: &App, caller: &Caller, which: Which, how: How, confirmed: String) -> Result<Outcome> {
+    caller.require(Scope::Write)?;
+    let draft = begin(app, caller, how)?;
+    let done = app.db.write((draft, which, how, confirmed), |tx, (draft, which, how, confirmed)| {
+        async move {
+            auth::advance(tx, draft.account, 1).await?;
+            let ids = matching(tx, draft.account, which, *how).await?;
+            if confirmation(draft.account, &ids) != *confirmed {
+                return Err(changed_since());
+            }
+            remove(tx, draft, &ids, ids.len(), *how).await
+        }
+        .boxed()
+    });
+    end(app, done.await?).await
+}
+
+async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: usize, how: How) -> Result<Outcome> {
     let account = draft.account;
     let found = rows::by_ids(tx, account, ids).await?;
-    let mut gone = Vec::new();
+    let (mut gone, mut pinned) = (Vec::new(), Vec::new());
     for conversation in found {
+        if conversation.is_pinned && !how.pinned_too {
+            pinned.push(conversation.id);
+            continue;
+        }
         if !draft.purge {
             let messages = rows::messages(tx, account, &conversation.id).await?;
             rows::insert_trash(tx, draft, &conversation, &messages).await?;
         }
-        if to == To::Exclusion {
-            let hash = exclusion(&conversation.platform, &conversation.platform_id);
-            rows::exclude(tx, account, &hash, draft.now).await?;
+        if how.to == To::Exclusion {
+            exclude(tx, draft, &conversation).await?;
         }
         let docs = rows::chunks(tx, account, &conversation.id).await?;
         let docs: Vec<i64> = docs.into_iter().map(|chunk| chunk.doc).collect();
@@ -92,20 +162,37 @@ async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: usize, to: To
         rows::delete_conversation(tx, account, &conversation.id).await?;
         gone.push(conversation.id);
     }
+    if how.to == To::Exclusion {
+        for trashed in rows::trashed(tx, account, ids).await? {
+            exclude(tx, draft, &trashed.conversation).await?;
+            gone.push(trashed.conversation.id);
+        }
+    }
     gone.sort_unstable();
+    pinned.sort_unstable();
     crate::failpoint::reach("history:deleted");
     let failed = asked - gone.len();
     if draft.purge && !gone.is_empty() {
         search::mark_history_unclean(tx).await?;
     }
     receipt::rows::insert(tx, draft, &gone, i64::try_from(failed).unwrap_or(i64::MAX)).await?;
-    Ok(Deleted {
+    let deleted = Deleted {
         erasure_pending: draft.purge && !gone.is_empty(),
         ids: gone,
         failed,
         receipt: Some(draft.id.clone()),
         purged: draft.purge,
-    })
+    };
+    Ok(Outcome { deleted, pinned })
+}
+
+/// Sees to it that a conversation is never taken in again, and that the trash has
+/// nothing of it from before.
+async fn exclude(tx: &mut Tx, draft: &Draft, conversation: &Conversation) -> Result<()> {
+    let Conversation { platform, platform_id, .. } = conversation;
+    rows::exclude(tx, draft.account, &exclusion(platform, platform_id), draft.now).await?;
+    let trashed = rows::trash_of(tx, draft.account, platform, platform_id).await?;
+    purge_in(tx, draft.account, &trashed, draft.now).await.map(drop)
 }
 
 /// Removes all conversations of the account, those in the trash too, beyond
@@ -152,18 +239,37 @@ async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros
     Ok(restored)
 }
 
-/// Purges conversations that are in the trash.
+/// What the trash holds, latest deletions first, and how many in all.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `read`.
+pub async fn trash(app: &App, caller: &Caller, skip: i64, limit: i64) -> Result<(Vec<InTrash>, i64)> {
+    caller.require(Scope::Read)?;
+    let args = (caller.account, skip, limit);
+    app.db.read(args, |tx, (account, skip, limit)| rows::trash(tx, *account, *skip, *limit).boxed()).await
+}
+
+/// Purges conversations that are in the trash: these, or all.
 ///
 /// # Errors
 /// As [`delete`]; nothing is purged then.
-pub async fn purge(app: &App, caller: &Caller, ids: Vec<String>) -> Result<Deleted> {
+pub async fn purge(app: &App, caller: &Caller, ids: Option<Vec<String>>) -> Result<Deleted> {
     caller.require(Scope::Write)?;
-    let (ids, count) = asked(app, ids)?;
-    let draft = Draft::new(app, caller, Operation::PurgeTrash, true)?;
-    let deleted = app.db.write((draft, ids, count), |tx, (draft, ids, count)| {
+    let asked = ids.map(|ids| asked(app, ids)).transpose()?;
+    let operation = if asked.is_some() { Operation::PurgeTrash } else { Operation::EmptyTrash };
+    let draft = Draft::new(app, caller, operation, true)?;
+    let deleted = app.db.write((draft, asked), |tx, (draft, asked)| {
         async move {
             auth::advance(tx, draft.account, 1).await?;
-            let purged = purge_in(tx, draft.account, ids, draft.now).await?;
+            let (ids, count) = match asked {
+                Some((ids, count)) => (ids.clone(), *count),
+                None => {
+                    let ids = rows::trash_ids(tx, draft.account).await?;
+                    let count = ids.len();
+                    (ids, count)
+                }
+            };
+            let purged = purge_in(tx, draft.account, &ids, draft.now).await?;
             let failed = count - purged.len();
             receipt::rows::insert(tx, draft, &purged, i64::try_from(failed).unwrap_or(i64::MAX)).await?;
             Ok(Deleted {

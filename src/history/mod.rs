@@ -6,6 +6,8 @@ pub mod compose;
 pub mod delete;
 pub mod find;
 pub mod import;
+pub mod intake;
+pub mod jobs;
 pub mod ops;
 pub mod read;
 mod rows;
@@ -39,6 +41,8 @@ pub struct Conversation {
     pub is_pinned: bool,
     /// How often it was changed here, from 1.
     pub(crate) revision: i64,
+    /// The import that last changed something of it.
+    pub import: Option<String>,
 }
 
 /// What one side said.

@@ -11,9 +11,9 @@ use futures_util::FutureExt;
 
 use super::chunk::{Chunk, Said, Shape};
 use super::delete::exclusion;
-use super::import;
 use super::rows::{self, NewChunk, OldChunk};
 use super::{Conversation, Message, tokens};
+use super::{import, jobs};
 use crate::app::App;
 use crate::auth::{self, Caller, Scope};
 use crate::clock::Micros;
@@ -42,6 +42,8 @@ pub struct Incoming {
     /// Whether these are all of its messages, so that others are there no more;
     /// else they are added to those that are known.
     pub is_whole: bool,
+    /// The import that it is of.
+    pub import: Option<String>,
 }
 
 /// What became of it.
@@ -77,39 +79,87 @@ pub struct Ingested {
 /// platform that is not 1 to 100 letters, digits, `-`, `_` and `.`, or an id that
 /// is empty or too long.
 pub async fn ingest(app: &App, caller: &Caller, batch: Vec<Incoming>, is_embedded: bool) -> Result<Vec<Ingested>> {
+    ingest_noted(app, caller, batch, is_embedded, false).await
+}
+
+/// Takes a conversation in that comes by itself: it is embedded first, and what
+/// became of it is noted in the import [`jobs::online`].
+///
+/// # Errors
+/// As [`ingest`].
+pub async fn ingest_online(app: &App, caller: &Caller, incoming: Incoming) -> Result<Ingested> {
+    let incoming = Incoming { import: Some(jobs::online(&incoming.platform)), ..incoming };
+    let ingested = ingest_noted(app, caller, vec![incoming], true, true).await?.pop();
+    ingested.ok_or_else(|| Error::internal("nothing became of a conversation"))
+}
+
+async fn ingest_noted(
+    app: &App,
+    caller: &Caller,
+    batch: Vec<Incoming>,
+    is_embedded: bool,
+    is_noted: bool,
+) -> Result<Vec<Ingested>> {
     caller.require(Scope::Write)?;
     let batch: Vec<Incoming> = batch.into_iter().map(checked).collect::<Result<_>>()?;
     for _ in 0..TRIES {
-        let known = app.db.read((caller.account, batch.clone()), |tx, (account, batch)| {
+        let mut plans = plan(app, caller, &batch).await?;
+        if is_embedded {
+            for chunk in plans.iter_mut().flat_map(|plan| &mut plan.chunks) {
+                chunk.embedding = app.search.embed(&chunk.text);
+            }
+        }
+        let args = (caller.account, plans, is_noted.then(|| app.clock.now()));
+        let written = app.db.write(args, |tx, (account, plans, noted)| {
             async move {
-                let mut known = Vec::new();
-                for incoming in batch {
-                    known.push(read_known(tx, *account, incoming).await?);
+                let written = write(tx, *account, plans).await?;
+                if let (Some(ingested), Some(now)) = (&written, *noted) {
+                    for Ingested { conversation, outcome } in ingested {
+                        let Conversation { platform, platform_id, .. } = conversation;
+                        jobs::count_online(tx, *account, platform, platform_id, *outcome, now).await?;
+                    }
                 }
-                Ok(known)
+                Ok(written)
             }
             .boxed()
         });
-        let known = known.await?;
-        let now = app.clock.now();
-        let mut plans = Vec::new();
-        for (incoming, (is_excluded, known)) in batch.iter().zip(known) {
-            let mut plan = Plan::of(incoming, known, now)?;
-            if is_excluded {
-                plan = plan.without(Outcome::Excluded);
-            }
-            for chunk in plan.chunks.iter_mut().filter(|_| is_embedded) {
-                chunk.embedding = app.search.embed(&chunk.text);
-            }
-            plans.push(plan);
-        }
-        let written = app.db.write((caller.account, plans), |tx, (account, plans)| write(tx, *account, plans).boxed());
         if let Some(ingested) = written.await? {
             app.search.wake();
             return Ok(ingested);
         }
     }
     Err(Error::Busy)
+}
+
+/// What would become of conversations that were taken in. Each must be named once.
+///
+/// # Errors
+/// As [`ingest`].
+pub async fn foresee(app: &App, caller: &Caller, batch: Vec<Incoming>) -> Result<Vec<Outcome>> {
+    caller.require(Scope::Write)?;
+    let batch: Vec<Incoming> = batch.into_iter().map(checked).collect::<Result<_>>()?;
+    Ok(plan(app, caller, &batch).await?.into_iter().map(|plan| plan.outcome).collect())
+}
+
+/// Works out what is to be written, from what is there.
+async fn plan(app: &App, caller: &Caller, batch: &[Incoming]) -> Result<Vec<Plan>> {
+    let known = app.db.read((caller.account, batch.to_vec()), |tx, (account, batch)| {
+        async move {
+            let mut known = Vec::new();
+            for incoming in batch {
+                known.push(read_known(tx, *account, incoming).await?);
+            }
+            Ok(known)
+        }
+        .boxed()
+    });
+    let known = known.await?;
+    let now = app.clock.now();
+    let plans = batch.iter().zip(known).map(|(incoming, (is_excluded, known))| {
+        let plan = Plan::of(incoming, known, now)?;
+        Ok(if is_excluded { plan.without(Outcome::Excluded) } else { plan })
+    });
+    plans.collect()
 }
 
 /// The refusal of an id that is no conversation of the caller's.
@@ -119,7 +169,7 @@ pub fn no_conversation() -> Error {
 }
 
 /// What no storage takes is replaced, what breaks a rule refused.
-fn checked(mut incoming: Incoming) -> Result<Incoming> {
+pub(super) fn checked(mut incoming: Incoming) -> Result<Incoming> {
     let platform = &incoming.platform;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if !(1..=100).contains(&platform.len()) || !platform.bytes().all(is_plain) {
@@ -219,9 +269,11 @@ impl Plan {
             token_count: count(token_count),
             is_pinned: before.as_ref().is_some_and(|before| before.is_pinned),
             revision: from_revision + 1,
+            import: incoming.import.clone(),
         };
         let unchanged = before.as_ref().is_some_and(|before| {
-            old_messages == messages && Conversation { revision: before.revision, ..conversation.clone() } == *before
+            let (revision, import) = (before.revision, before.import.clone());
+            old_messages == messages && Conversation { revision, import, ..conversation.clone() } == *before
         });
         let outcome = match before {
             _ if token_count > MOST_TOKENS => Outcome::TooLong,

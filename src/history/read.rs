@@ -2,17 +2,18 @@
 
 use futures_util::FutureExt;
 
+use super::delete::asked;
 use super::ops::{ID_PREFIX, no_conversation};
 use super::{Conversation, Message, rows};
 use crate::app::App;
-use crate::auth::{Caller, Scope};
+use crate::auth::{self, Caller, Scope};
 use crate::clock::Micros;
 use crate::error::Result;
 use crate::id;
 
-/// Which conversations are listed: those that meet every condition.
+/// Which conversations: those that meet every condition.
 #[derive(Debug, Clone, Default)]
-pub struct List {
+pub struct Which {
     /// Of this platform.
     pub platform: Option<String>,
     /// With this in the title, in any case of letters.
@@ -23,20 +24,18 @@ pub struct List {
     pub to: Option<Micros>,
     /// Only pinned ones.
     pub is_pinned: bool,
-    /// How many of the first to leave out.
-    pub skip: i64,
-    /// At most how many.
-    pub limit: i64,
+    /// Last changed by this import.
+    pub import: Option<String>,
 }
 
 /// Conversations, latest changed first, and how many there are in all.
 ///
 /// # Errors
 /// [`crate::Error::Forbidden`] without the scope `read`.
-pub async fn list(app: &App, caller: &Caller, list: List) -> Result<(Vec<Conversation>, i64)> {
+pub async fn list(app: &App, caller: &Caller, which: Which, skip: i64, limit: i64) -> Result<(Vec<Conversation>, i64)> {
     caller.require(Scope::Read)?;
-    let args = (caller.account, list);
-    app.db.read(args, |tx, (account, list)| rows::list(tx, *account, list).boxed()).await
+    let args = (caller.account, which, skip, limit);
+    app.db.read(args, |tx, (account, which, skip, limit)| rows::list(tx, *account, which, *skip, *limit).boxed()).await
 }
 
 /// A conversation with its messages.
@@ -68,4 +67,25 @@ pub async fn get(app: &App, caller: &Caller, id: &str) -> Result<(Conversation, 
 pub async fn count(app: &App, caller: &Caller) -> Result<i64> {
     caller.require(Scope::Read)?;
     app.db.read(caller.account, |tx, account| rows::count(tx, *account).boxed()).await
+}
+
+/// Pins conversations, or lets them go: those that are pinned are kept where many
+/// are deleted at once. How many, and how many of the distinct ids there are not.
+///
+/// # Errors
+/// [`crate::Error::Forbidden`] without the scope `write`, [`crate::Error::Invalid`]
+/// for more ids than the limit.
+pub async fn pin(app: &App, caller: &Caller, ids: Vec<String>, is_pinned: bool) -> Result<(usize, usize)> {
+    caller.require(Scope::Write)?;
+    let (ids, count) = asked(app, ids)?;
+    let args = (caller.account, ids, is_pinned);
+    let pinned = app.db.write(args, |tx, (account, ids, is_pinned)| {
+        async move {
+            auth::advance(tx, *account, 1).await?;
+            rows::pin(tx, *account, ids, *is_pinned).await
+        }
+        .boxed()
+    });
+    let pinned = usize::try_from(pinned.await?).unwrap_or(count);
+    Ok((pinned, count - pinned))
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::import::Role;
-use super::read::List;
+use super::read::Which;
 use super::{Conversation, Message};
 use crate::clock::Micros;
 use crate::db::{Row, Tx, Value};
@@ -15,7 +15,18 @@ use crate::id::AccountId;
 use crate::receipt::Draft;
 use crate::search::Embedding;
 
-/// The columns of a [`Conversation`].
+/// A query for conversations, with what follows the table.
+macro_rules! conversations {
+    ($rest:literal) => {
+        concat!(
+            "select id, platform, platform_id, title, created_at, updated_at, message_count, token_count, pinned, \
+             revision, import_id from conversation ",
+            $rest
+        )
+    };
+}
+
+/// The columns of [`conversations`].
 fn conversation(mut row: Row) -> Result<Conversation> {
     Ok(Conversation {
         id: row.text(0)?,
@@ -28,6 +39,7 @@ fn conversation(mut row: Row) -> Result<Conversation> {
         token_count: row.int(7)?,
         is_pinned: row.int(8)? != 0,
         revision: row.int(9)?,
+        import: row.text_or_null(10)?,
     })
 }
 
@@ -37,26 +49,26 @@ pub(super) async fn by_platform_id(
     platform: &str,
     platform_id: &str,
 ) -> Result<Option<Conversation>> {
-    let sql = "select id, platform, platform_id, title, created_at, updated_at, message_count, token_count, pinned, \
-               revision from conversation where account_id = $1 and platform = $2 and platform_id = $3";
+    let sql = conversations!("where account_id = $1 and platform = $2 and platform_id = $3");
     let row = tx.row(sql, &[account.0.into(), platform.into(), platform_id.into()]).await?;
     row.map(conversation).transpose()
 }
 
 pub(super) async fn by_ids(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<Vec<Conversation>> {
-    let sql = "select id, platform, platform_id, title, created_at, updated_at, message_count, token_count, pinned, \
-               revision from conversation where account_id = $1 and id {in $2}";
+    let sql = conversations!("where account_id = $1 and id {in $2}");
     tx.rows(sql, &[account.0.into(), ids.into()]).await?.into_iter().map(conversation).collect()
 }
 
 /// Adds a conversation, or gives it what has changed of it. `chunks` is how many it has then.
 pub(super) async fn put(tx: &mut Tx, account: AccountId, conversation: &Conversation, chunks: i64) -> Result<()> {
     let sql = "insert into conversation (account_id, id, platform, platform_id, title, created_at, updated_at, \
-               message_count, token_count, chunk_count, revision) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+               message_count, token_count, chunk_count, revision, pinned, import_id, title_lower) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
                on conflict (account_id, id) do update set title = excluded.title, created_at = excluded.created_at, \
                updated_at = excluded.updated_at, message_count = excluded.message_count, \
-               token_count = excluded.token_count, chunk_count = excluded.chunk_count, revision = excluded.revision";
+               token_count = excluded.token_count, chunk_count = excluded.chunk_count, revision = excluded.revision, \
+               import_id = excluded.import_id, title_lower = excluded.title_lower";
+    let title_lower = conversation.title.to_lowercase();
     let values = [
         account.0.into(),
         (&conversation.id).into(),
@@ -69,6 +81,9 @@ pub(super) async fn put(tx: &mut Tx, account: AccountId, conversation: &Conversa
         conversation.token_count.into(),
         chunks.into(),
         conversation.revision.into(),
+        i64::from(conversation.is_pinned).into(),
+        conversation.import.as_deref().into(),
+        title_lower.as_str().into(),
     ];
     tx.execute(sql, &values).await.map(drop)
 }
@@ -339,10 +354,70 @@ pub(super) async fn trashed(tx: &mut Tx, account: AccountId, ids: &[String]) -> 
             token_count: 0,
             is_pinned: row.int(6)? != 0,
             revision: 1,
+            import: None,
         };
         Ok(Trashed { conversation, messages, deletion_id: row.text(8)? })
     };
     tx.rows(sql, &[account.0.into(), ids.into()]).await?.into_iter().map(trashed).collect()
+}
+
+/// What the trash shows of a conversation in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InTrash {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Where it is from.
+    pub platform: String,
+    /// When it began.
+    pub created_at: Micros,
+    /// When it was deleted.
+    pub deleted_at: Micros,
+    /// When it will be purged.
+    pub purge_at: Micros,
+    /// The receipt of its deletion.
+    pub deletion_id: String,
+}
+
+/// The trash, latest deletions first, and how many it holds in all.
+pub(super) async fn trash(tx: &mut Tx, account: AccountId, skip: i64, limit: i64) -> Result<(Vec<InTrash>, i64)> {
+    let sql = "select count(*) from conversation_trash where account_id = $1";
+    let total = tx.one(sql, &[account.0.into()]).await?.int(0)?;
+    let sql = "select id, title, platform, created_at, deleted_at, purge_at, deletion_id from conversation_trash \
+               where account_id = $1 order by deleted_at desc, id desc limit $3 offset $2";
+    let in_trash = |mut row: Row| {
+        Ok(InTrash {
+            id: row.text(0)?,
+            title: row.text(1)?,
+            platform: row.text(2)?,
+            created_at: Micros(row.int(3)?),
+            deleted_at: Micros(row.int(4)?),
+            purge_at: Micros(row.int(5)?),
+            deletion_id: row.text(6)?,
+        })
+    };
+    let rows = tx.rows(sql, &[account.0.into(), skip.into(), limit.into()]).await?;
+    Ok((rows.into_iter().map(in_trash).collect::<Result<_>>()?, total))
+}
+
+/// The ids of all that is in the trash.
+pub(super) async fn trash_ids(tx: &mut Tx, account: AccountId) -> Result<Vec<String>> {
+    let sql = "select id from conversation_trash where account_id = $1 order by id";
+    tx.rows(sql, &[account.0.into()]).await?.into_iter().map(|mut row| row.text(0)).collect()
+}
+
+/// What is in the trash of a conversation that was taken in under this platform and id there.
+pub(super) async fn trash_of(
+    tx: &mut Tx,
+    account: AccountId,
+    platform: &str,
+    platform_id: &str,
+) -> Result<Vec<String>> {
+    let sql =
+        "select id from conversation_trash where account_id = $1 and platform = $2 and platform_id = $3 order by id";
+    let rows = tx.rows(sql, &[account.0.into(), platform.into(), platform_id.into()]).await?;
+    rows.into_iter().map(|mut row| row.text(0)).collect()
 }
 
 /// Those of these that are in the trash and, by now, conversations again.
@@ -391,28 +466,66 @@ pub(super) async fn count(tx: &mut Tx, account: AccountId) -> Result<i64> {
     tx.one("select count(*) from conversation where account_id = $1", &[account.0.into()]).await?.int(0)
 }
 
-pub(super) async fn list(tx: &mut Tx, account: AccountId, list: &List) -> Result<(Vec<Conversation>, i64)> {
+/// The conditions of a [`Which`], as the values of [`which`] are.
+macro_rules! which {
+    () => {
+        "account_id = $1 and ($2 is null or platform = $2) and ($3 is null or title_lower like $3 escape '\\') \
+         and ($4 is null or created_at >= $4) and ($5 is null or created_at < $5) and ($6 = 0 or pinned = 1) \
+         and ($7 is null or import_id = $7) "
+    };
+}
+
+fn like(which: &Which) -> Option<String> {
     // What 'like' takes for something else is escaped.
     let escaped = |title: &String| title.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    let title = list.title.as_ref().map(|title| format!("%{}%", escaped(title)));
-    let values = [
+    which.title.as_ref().map(|title| format!("%{}%", escaped(title)))
+}
+
+fn values<'a>(account: AccountId, which: &'a Which, like: Option<&'a str>) -> Vec<Value<'a>> {
+    vec![
         account.0.into(),
-        list.platform.as_deref().into(),
-        title.as_deref().into(),
-        list.from.map(|from| from.0).into(),
-        list.to.map(|to| to.0).into(),
-        i64::from(list.is_pinned).into(),
-        list.skip.into(),
-        list.limit.into(),
-    ];
-    let sql = "select count(*) from conversation where account_id = $1 and ($2 is null or platform = $2) \
-               and ($3 is null or lower(title) like $3 escape '\\') and ($4 is null or created_at >= $4) \
-               and ($5 is null or created_at < $5) and ($6 = 0 or pinned = 1) and $7 >= 0 and $8 >= 0";
+        which.platform.as_deref().into(),
+        like.into(),
+        which.from.map(|from| from.0).into(),
+        which.to.map(|to| to.0).into(),
+        i64::from(which.is_pinned).into(),
+        which.import.as_deref().into(),
+    ]
+}
+
+/// Conversations, latest changed first, and how many there are in all.
+pub(super) async fn list(
+    tx: &mut Tx,
+    account: AccountId,
+    which: &Which,
+    skip: i64,
+    limit: i64,
+) -> Result<(Vec<Conversation>, i64)> {
+    let like = like(which);
+    let mut values = values(account, which, like.as_deref());
+    let sql = concat!("select count(*) from conversation where ", which!());
     let total = tx.one(sql, &values).await?.int(0)?;
-    let sql = "select id, platform, platform_id, title, created_at, updated_at, message_count, token_count, pinned, \
-               revision from conversation where account_id = $1 and ($2 is null or platform = $2) \
-               and ($3 is null or lower(title) like $3 escape '\\') and ($4 is null or created_at >= $4) \
-               and ($5 is null or created_at < $5) and ($6 = 0 or pinned = 1) \
-               order by updated_at desc, id desc limit $8 offset $7";
+    values.push(limit.into());
+    values.push(skip.into());
+    let sql = concat!(
+        "select id, platform, platform_id, title, created_at, updated_at, message_count, token_count, pinned, revision, \
+         import_id from conversation where ",
+        which!(),
+        "order by updated_at desc, id desc limit $8 offset $9"
+    );
     Ok((tx.rows(sql, &values).await?.into_iter().map(conversation).collect::<Result<_>>()?, total))
+}
+
+/// The ids of conversations, in order, with those that are pinned told apart.
+pub(super) async fn ids_where(tx: &mut Tx, account: AccountId, which: &Which) -> Result<Vec<(String, bool)>> {
+    let like = like(which);
+    let sql = concat!("select id, pinned from conversation where ", which!(), "order by id");
+    let rows = tx.rows(sql, &values(account, which, like.as_deref())).await?;
+    rows.into_iter().map(|mut row| Ok((row.text(0)?, row.int(1)? != 0))).collect()
+}
+
+/// Pins conversations or lets them go; how many there are of them.
+pub(super) async fn pin(tx: &mut Tx, account: AccountId, ids: &[String], is_pinned: bool) -> Result<u64> {
+    let sql = "update conversation set pinned = $3 where account_id = $1 and id {in $2}";
+    tx.execute(sql, &[account.0.into(), ids.into(), i64::from(is_pinned).into()]).await
 }

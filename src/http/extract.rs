@@ -105,6 +105,11 @@ impl Params {
         }
     }
 
+    /// Which part of a list: how many of the first to leave out, and how many to give.
+    pub fn slice(&self) -> Result<(i64, i64)> {
+        Ok((self.number("skip", 0)?.unwrap_or(0), self.number("count", 1)?.unwrap_or(100)))
+    }
+
     /// A time or a date.
     pub fn time(&self, name: &str) -> Result<Option<Micros>> {
         let Some(text) = self.text(name) else { return Ok(None) };

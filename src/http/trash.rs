@@ -109,13 +109,9 @@ pub struct TrashResponse {
     responses((status = 200, description = "The trash", body = TrashResponse)),
 )]
 pub(super) async fn list(State(app): State<App>, Auth(caller): Auth, params: Params) -> Result<Json<TrashResponse>> {
-    let (skip, count) = page(&params)?;
+    let (skip, count) = params.slice()?;
     let (memories, total) = trash::list(&app, &caller, skip, count).await?;
     Ok(Json(TrashResponse { memories: memories.into_iter().map(TrashItem::from).collect(), total }))
-}
-
-fn page(params: &Params) -> Result<(i64, i64)> {
-    Ok((params.number("skip", 0)?.unwrap_or(0), params.number("count", 1)?.unwrap_or(100)))
 }
 
 /// How many were purged.
@@ -246,7 +242,7 @@ pub(super) async fn receipts(
     Auth(caller): Auth,
     params: Params,
 ) -> Result<Json<ReceiptsResponse>> {
-    let (skip, count) = page(&params)?;
+    let (skip, count) = params.slice()?;
     let (receipts, total) = receipt::ops::list(&app, &caller, skip, count).await?;
     let deletions = receipts.into_iter().map(|receipt| ReceiptBody::new(&app, receipt)).collect();
     Ok(Json(ReceiptsResponse { deletions, total }))

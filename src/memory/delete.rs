@@ -25,7 +25,7 @@ use crate::bucket;
 use crate::clock::Micros;
 use crate::db::{Erasure, Tx};
 use crate::error::{Error, Result};
-use crate::id::BucketId;
+use crate::id::{AccountId, BucketId};
 use crate::receipt::{self, Draft, Operation};
 use crate::search::{self, Terms};
 
@@ -208,7 +208,7 @@ pub async fn preview_filter(app: &App, caller: &Caller, filter: Filter) -> Resul
         .read(args, |tx, (caller, filter)| {
             async move {
                 let ids = matching(tx, caller, filter).await?;
-                Ok(Preview { confirmation: confirmation(caller, &ids), ids })
+                Ok(Preview { confirmation: confirmation(caller.account, &ids), ids })
             }
             .boxed()
         })
@@ -229,18 +229,23 @@ pub async fn by_filter(app: &App, caller: &Caller, filter: Filter, confirmed: St
         async move {
             auth::advance(tx, draft.account, 1).await?;
             let ids = matching(tx, caller, filter).await?;
-            if confirmation(caller, &ids) != *confirmed {
-                return Err(Error::Conflict(
-                    "The filter does not match what was confirmed; nothing was deleted. \
-                     Ask again with dryRun and send the new confirmationToken."
-                        .to_owned(),
-                ));
+            if confirmation(caller.account, &ids) != *confirmed {
+                return Err(changed_since());
             }
             remove(tx, draft, &ids, ids.len()).await
         }
         .boxed()
     });
     finish(app, deleted.await?).await
+}
+
+/// The refusal of a confirmation of something else.
+pub(crate) fn changed_since() -> Error {
+    Error::Conflict(
+        "The filter does not match what was confirmed; nothing was deleted. \
+         Ask again with dryRun and send the new confirmationToken."
+            .to_owned(),
+    )
 }
 
 fn check_filter(filter: &Filter) -> Result<()> {
@@ -275,9 +280,9 @@ async fn matching(tx: &mut Tx, caller: &Caller, filter: &Filter) -> Result<Vec<S
 
 /// A digest of the account and the ids. Whoever can make one knows the ids, so
 /// it needs no secret; it only keeps a deletion to what its caller has seen.
-fn confirmation(caller: &Caller, ids: &[String]) -> String {
+pub(crate) fn confirmation(account: AccountId, ids: &[String]) -> String {
     let mut digest = Sha256::new();
-    digest.update(caller.account.0.to_be_bytes());
+    digest.update(account.0.to_be_bytes());
     for id in ids {
         digest.update(id);
         digest.update(b"\n");

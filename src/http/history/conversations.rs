@@ -1,8 +1,7 @@
-//! Listing, reading and deleting conversations.
+//! Listing, pinning and reading conversations.
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -10,12 +9,10 @@ use super::{platform, sender};
 use crate::app::App;
 use crate::clock::Micros;
 use crate::error::{Error, Result};
-use crate::history::delete::{self, To};
-use crate::history::read::{self, List};
+use crate::history::read::{self, Which};
 use crate::history::{Conversation, Message};
 use crate::http::error::ErrorResponse;
 use crate::http::extract::{Auth, Body, Params};
-use crate::http::memories::receipt_headers;
 
 /// A conversation.
 #[derive(Debug, Serialize, ToSchema)]
@@ -72,6 +69,12 @@ pub struct ChatsResponse {
     total_pages: i64,
 }
 
+/// The first moment after a last one; a date stands for all of its day.
+pub(super) fn up_to(written: Option<&str>, last: Option<Micros>) -> Option<Micros> {
+    let is_date = written.is_some_and(|text| text.trim().len() == "2026-07-26".len());
+    last.map(|last| if is_date { last.plus_days(1) } else { Micros(last.0.saturating_add(1)) })
+}
+
 /// List conversations
 #[utoipa::path(
     get, path = "/api/chat-history/chats", operation_id = "ListConversations", tag = "history",
@@ -82,6 +85,7 @@ pub struct ChatsResponse {
         ("title" = Option<String>, Query, description = "With this in the title"),
         ("dateFrom" = Option<crate::http::openapi::TimeParam>, Query, description = "Begun at or after"),
         ("dateTo" = Option<crate::http::openapi::TimeParam>, Query, description = "Begun at or before"),
+        ("importId" = Option<String>, Query, description = "Last changed by this import"),
         ("pinnedOnly" = Option<bool>, Query, description = "Only pinned ones"),
     ),
     responses((status = 200, description = "The page", body = ChatsResponse)),
@@ -93,72 +97,51 @@ pub(in crate::http) async fn chats(
 ) -> Result<Json<ChatsResponse>> {
     let page = params.number("page", 1)?.unwrap_or(1);
     let page_size = params.number("pageSize", 1)?.unwrap_or(25).min(100);
-    // A date stands for all of its day.
-    let to = params.time("dateTo")?.map(|to| {
-        let is_date = params.text("dateTo").is_some_and(|text| text.trim().len() == 10);
-        if is_date { to.plus_days(1) } else { Micros(to.0.saturating_add(1)) }
-    });
-    let list = List {
+    let which = Which {
         platform: platform(params.text("provider").map(str::to_owned)),
         title: params.text("title").map(str::to_owned),
         from: params.time("dateFrom")?,
-        to,
+        to: up_to(params.text("dateTo"), params.time("dateTo")?),
         is_pinned: params.truth("pinnedOnly")?,
-        skip: (page - 1).saturating_mul(page_size),
-        limit: page_size,
+        import: params.text("importId").map(str::to_owned),
     };
-    let (items, total) = read::list(&app, &caller, list).await?;
+    let (items, total) = read::list(&app, &caller, which, (page - 1).saturating_mul(page_size), page_size).await?;
     let items = items.into_iter().map(ChatBody::from).collect();
     Ok(Json(ChatsResponse { items, page, page_size, total, total_pages: (total + page_size - 1) / page_size }))
 }
 
-/// The conversations to delete.
+/// Which conversations to pin or to let go.
 #[derive(Debug, Deserialize, ToSchema)]
-pub struct DeleteChatsRequest {
+pub struct PinRequest {
     /// Their ids. One that is named twice counts once.
     #[schema(max_items = 10_000)]
     ids: Vec<String>,
+    /// Whether they are pinned from now on.
+    pinned: bool,
 }
 
-/// Which were deleted.
+/// How many there were.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct DeleteChatsResponse {
-    /// Their ids.
-    deleted: Vec<String>,
-    /// How many.
-    count: usize,
+pub struct PinResponse {
+    /// Conversations that are as asked for.
+    updated: usize,
     /// Every other distinct id.
     failed: usize,
 }
 
-/// Delete conversations, all in one transaction
+/// Pin conversations, so that they are kept where many are deleted
 #[utoipa::path(
-    delete, path = "/api/chat-history/chats", operation_id = "DeleteConversations", tag = "history",
-    params(
-        ("purge" = Option<bool>, Query, description = "Beyond recovery, instead of to the trash"),
-        ("exclude" = Option<bool>, Query, description = "Beyond recovery, and never taken in again"),
-    ),
-    request_body = DeleteChatsRequest,
-    responses(
-        (status = 200, description = "Counted and gone", body = DeleteChatsResponse,
-            headers(("Deletion-Receipt" = String, description = "Id of the receipt"))),
-    ),
+    patch, path = "/api/chat-history/chats", operation_id = "PinConversations", tag = "history",
+    request_body = PinRequest,
+    responses((status = 200, description = "Pinned or let go", body = PinResponse)),
 )]
-pub(in crate::http) async fn delete_chats(
+pub(in crate::http) async fn pin(
     State(app): State<App>,
     Auth(caller): Auth,
-    params: Params,
-    Body(body): Body<DeleteChatsRequest>,
-) -> Result<(HeaderMap, Json<DeleteChatsResponse>)> {
-    let to = match (params.truth("exclude")?, params.truth("purge")?) {
-        (true, _) => To::Exclusion,
-        (false, true) => To::Nothing,
-        (false, false) => To::Trash,
-    };
-    let deleted = delete::delete(&app, &caller, body.ids, to).await?;
-    let headers = receipt_headers(&deleted)?;
-    let (count, failed) = (deleted.ids.len(), deleted.failed);
-    Ok((headers, Json(DeleteChatsResponse { deleted: deleted.ids, count, failed })))
+    Body(body): Body<PinRequest>,
+) -> Result<Json<PinResponse>> {
+    let (updated, failed) = read::pin(&app, &caller, body.ids, body.pinned).await?;
+    Ok(Json(PinResponse { updated, failed }))
 }
 
 /// A conversation with what was said in it.

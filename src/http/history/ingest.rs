@@ -7,9 +7,10 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::Micros;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::history::Conversation;
 use crate::history::import::{self, Role};
+use crate::history::jobs;
 use crate::history::ops::{self, Incoming, Outcome};
 use crate::http::extract::{Auth, Body, time};
 
@@ -79,6 +80,8 @@ pub enum IngestRole {
 pub struct IngestResponse {
     /// Whether it was taken.
     queued: bool,
+    /// The import that this and all that comes from the platform one by one is of.
+    import_id: String,
     /// Its id here.
     conversation_id: String,
     /// Where it is from.
@@ -133,9 +136,8 @@ pub(in crate::http) async fn ingest(
     };
     let messages = messages.into_iter().map(message).collect();
     let conversation = import::Conversation { id, title: title.unwrap_or_default(), created_at, updated_at, messages };
-    let incoming = Incoming { platform, conversation, is_whole: false };
-    let ingested = ops::ingest(&app, &caller, vec![incoming], true).await?.pop();
-    let ingested = ingested.ok_or_else(|| Error::internal("nothing became of a conversation"))?;
+    let incoming = Incoming { platform, conversation, is_whole: false, import: None };
+    let ingested = ops::ingest_online(&app, &caller, incoming).await?;
     let status = match ingested.outcome {
         Outcome::New | Outcome::Updated => "completed",
         Outcome::Unchanged => "unchanged",
@@ -145,6 +147,7 @@ pub(in crate::http) async fn ingest(
     let Conversation { id, platform, platform_id, title, updated_at, message_count, .. } = ingested.conversation;
     Ok(Json(IngestResponse {
         queued: !matches!(ingested.outcome, Outcome::TooLong | Outcome::Excluded),
+        import_id: jobs::online(&platform),
         conversation_id: id.clone(),
         platform,
         conversation: IngestedBody {

@@ -1,6 +1,8 @@
 //! Chat history over HTTP.
 
 pub(super) mod conversations;
+pub(super) mod deleting;
+pub(super) mod imports;
 pub(super) mod ingest;
 pub(super) mod recall;
 pub(super) mod search;

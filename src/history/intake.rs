@@ -1,0 +1,352 @@
+//! Taking in what an export holds: its conversations become chat history, its
+//! facts memories. Doing it again adds only what is new, so one that was
+//! interrupted is simply done again.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use super::import::container::{self, Summary, Unreadable};
+use super::import::{Fact, Item, Limits};
+use super::ops::{self, Incoming, Outcome};
+use crate::app::App;
+use crate::auth::{Caller, Scope};
+use crate::error::{Error, Result};
+use crate::memory::transfer;
+
+/// Conversations written in one transaction, and how large they may be together, in bytes.
+const BATCH: usize = 100;
+const BATCH_BYTES: usize = 4 << 20;
+/// Facts written at once.
+const FACTS: usize = 500;
+/// Items read ahead of what is written.
+const AHEAD: usize = 64;
+/// How many failures a report names; the others are counted.
+const NAMED: usize = 100;
+/// Longest name of a place in a report, in characters.
+const MOST_PLACE: usize = 300;
+
+/// What became of what was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The first of the files that were read, and of which format each is.
+    pub files: Vec<(String, String)>,
+    /// Conversations that were not known.
+    pub new: u64,
+    /// Conversations that something was new of.
+    pub updated: u64,
+    /// Conversations that were known.
+    pub unchanged: u64,
+    /// Conversations that are too long to be taken.
+    pub too_long: u64,
+    /// Conversations that are excluded.
+    pub excluded: u64,
+    /// Memories that were not known.
+    pub memories: u64,
+    /// Memories that were known.
+    pub known_memories: u64,
+    /// What was left out on purpose: conversations without a message that was shown, say.
+    pub skipped: u64,
+    /// What should have been read or stored and could not be.
+    pub failed: u64,
+    /// The first of these.
+    pub failures: Vec<Failure>,
+}
+
+/// Something that could not be read or stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Where it is, by its position in the file.
+    pub place: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl Report {
+    /// How many conversations there were.
+    #[must_use]
+    pub fn conversations(&self) -> u64 {
+        self.new + self.updated + self.unchanged + self.too_long + self.excluded
+    }
+
+    pub(super) fn count(&mut self, outcome: Outcome) {
+        *match outcome {
+            Outcome::New => &mut self.new,
+            Outcome::Updated => &mut self.updated,
+            Outcome::Unchanged => &mut self.unchanged,
+            Outcome::TooLong => &mut self.too_long,
+            Outcome::Excluded => &mut self.excluded,
+        } += 1;
+    }
+
+    /// Counts something that failed.
+    pub(super) fn fail(&mut self, place: &str, why: impl Into<String>) {
+        self.failed += 1;
+        if self.failures.len() < NAMED {
+            self.failures.push(Failure { place: place.chars().take(MOST_PLACE).collect(), why: why.into() });
+        }
+    }
+}
+
+/// How far an intake is, for whoever watches it.
+#[derive(Debug, Default)]
+pub struct Progress {
+    read: AtomicU64,
+    is_cancelled: AtomicBool,
+    report: Mutex<Report>,
+}
+
+impl Progress {
+    /// Bytes read of the file.
+    #[must_use]
+    pub fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    /// What became of what was read until now.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks it to stop. What it has written stays, each conversation whole.
+    pub fn cancel(&self) {
+        self.is_cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was asked to stop.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Ordering::Relaxed)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Report)) {
+        change(&mut self.report.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// What is taken in.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// A file, or a folder of files.
+    pub path: PathBuf,
+    /// What it is called where something is said about it.
+    pub name: String,
+    /// The import that it is of.
+    pub import: Option<String>,
+    /// Only say what would become of it.
+    pub dry_run: bool,
+}
+
+/// Takes in all that is sound of a file and names what is not.
+///
+/// # Errors
+/// [`Error::Invalid`] where it is of no known format or can't be read at all, as
+/// [`ops::ingest`] otherwise. What was written until then stays.
+pub async fn take_in(app: &App, caller: &Caller, source: Source, progress: &Arc<Progress>) -> Result<Report> {
+    caller.require(Scope::Write)?;
+    let (send, mut found) = mpsc::channel(AHEAD);
+    let reading = tokio::task::spawn_blocking({
+        let (source, progress) = (source.clone(), Arc::clone(progress));
+        move || read(&source, &progress, &send)
+    });
+    let mut intake = Intake { app, caller, source: &source, progress, batch: Vec::new(), bytes: 0, facts: Vec::new() };
+    while let Some((platform, item)) = found.recv().await {
+        if progress.is_cancelled() {
+            break;
+        }
+        intake.item(platform, item).await?;
+    }
+    // The reader stops where nobody takes what it finds.
+    drop(found);
+    let summary = reading.await.map_err(Error::internal)?;
+    if progress.is_cancelled() {
+        return Ok(progress.report());
+    }
+    intake.flush().await?;
+    match summary {
+        Ok(summary) => {
+            let files = summary.files.into_iter().take(NAMED).map(|(name, format)| (name, format.name.to_owned()));
+            progress.change(|report| report.files = files.collect());
+        }
+        Err(Unreadable::Unknown) => intake.own_export().await?,
+        Err(why) => return Err(Error::invalid(format!("{}: {why}.", source.name))),
+    }
+    Ok(progress.report())
+}
+
+type Found = (Option<&'static str>, Item);
+
+/// Reads a file on a thread of its own.
+fn read(source: &Source, progress: &Arc<Progress>, send: &mpsc::Sender<Found>) -> Result<Summary, Unreadable> {
+    let limits = Limits::default();
+    let each = &mut |format: Option<&'static super::import::format::Format>, item| {
+        let sent = send.blocking_send((format.map(|format| format.platform), item));
+        if sent.is_err() || progress.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    if source.path.is_dir() {
+        return container::read(&source.path, &limits, each);
+    }
+    let file = Counted { file: File::open(&source.path)?, progress };
+    container::read_from(file, &source.name, &limits, each)
+}
+
+/// A file that says how far it was read.
+struct Counted<'a> {
+    file: File,
+    progress: &'a Progress,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.progress.read.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+impl Seek for Counted<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let place = self.file.seek(to)?;
+        // What is read again is not further on.
+        self.progress.read.store(place, Ordering::Relaxed);
+        Ok(place)
+    }
+}
+
+struct Intake<'a> {
+    app: &'a App,
+    caller: &'a Caller,
+    source: &'a Source,
+    progress: &'a Arc<Progress>,
+    batch: Vec<Incoming>,
+    bytes: usize,
+    facts: Vec<transfer::Item>,
+}
+
+impl Intake<'_> {
+    async fn item(&mut self, platform: Option<&str>, item: Item) -> Result<()> {
+        match item {
+            Item::Conversation(conversation) => {
+                self.bytes += conversation.messages.iter().map(|message| message.text.len()).sum::<usize>();
+                let platform = platform.unwrap_or("custom").to_owned();
+                let import = self.source.import.clone();
+                self.batch.push(Incoming { platform, conversation, is_whole: true, import });
+                if self.batch.len() >= BATCH || self.bytes >= BATCH_BYTES {
+                    self.conversations().await?;
+                }
+            }
+            Item::Fact(Fact { text, bucket, created_at }) => {
+                let created_at = created_at.map(crate::clock::Micros::rfc3339);
+                self.facts.push(transfer::Item { text, bucket, source: platform.map(str::to_owned), created_at });
+                if self.facts.len() >= FACTS {
+                    self.memories().await?;
+                }
+            }
+            Item::Skipped { .. } => self.progress.change(|report| report.skipped += 1),
+            Item::Failed { place, why } => self.progress.change(|report| report.fail(&place, why)),
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        self.conversations().await?;
+        self.memories().await
+    }
+
+    /// Writes conversations. One that is named twice is written after the other.
+    async fn conversations(&mut self) -> Result<()> {
+        let mut rest = std::mem::take(&mut self.batch);
+        self.bytes = 0;
+        while !rest.is_empty() {
+            let mut named = HashSet::new();
+            let (now, later): (Vec<_>, Vec<_>) = rest
+                .into_iter()
+                .partition(|incoming| named.insert((incoming.platform.clone(), incoming.conversation.id.clone())));
+            self.write(now).await?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    async fn write(&self, batch: Vec<Incoming>) -> Result<()> {
+        let (mut sound, mut failed) = (Vec::new(), Vec::new());
+        for incoming in batch {
+            let id = incoming.conversation.id.clone();
+            match ops::checked(incoming) {
+                Ok(incoming) => sound.push(incoming),
+                Err(why) => failed.push((id, why.to_string())),
+            }
+        }
+        let outcomes = if self.source.dry_run {
+            ops::foresee(self.app, self.caller, sound).await?
+        } else {
+            let ingested = ops::ingest(self.app, self.caller, sound, false).await?;
+            // What an earlier run of the same import wrote is new by this import.
+            let outcome = |one: ops::Ingested| match one.outcome {
+                Outcome::Unchanged
+                    if one.conversation.import.is_some() && one.conversation.import == self.source.import =>
+                {
+                    Outcome::New
+                }
+                outcome => outcome,
+            };
+            ingested.into_iter().map(outcome).collect()
+        };
+        self.progress.change(|report| {
+            outcomes.into_iter().for_each(|outcome| report.count(outcome));
+            for (id, why) in failed {
+                report.fail(&format!("conversation {id}"), why);
+            }
+        });
+        Ok(())
+    }
+
+    async fn memories(&mut self) -> Result<()> {
+        let facts = std::mem::take(&mut self.facts);
+        self.remember(facts).await
+    }
+
+    async fn remember(&self, facts: Vec<transfer::Item>) -> Result<()> {
+        if self.source.dry_run {
+            self.progress.change(|report| report.memories += facts.len() as u64);
+            return Ok(());
+        }
+        let imported = transfer::import(self.app, self.caller, facts, None).await?;
+        self.progress.change(|report| {
+            report.memories += imported.created as u64;
+            report.known_memories += imported.duplicates as u64;
+            for (position, why) in imported.failed {
+                report.fail(&format!("memory {position}"), why);
+            }
+        });
+        Ok(())
+    }
+
+    /// Reads what no other tool exports: the memories of this one.
+    async fn own_export(&self) -> Result<()> {
+        let (path, limit) = (self.source.path.clone(), self.app.config.max_import_bytes);
+        let parsed = tokio::task::spawn_blocking(move || own_memories(&path, limit)).await.map_err(Error::internal)?;
+        let Some((format, facts)) = parsed? else {
+            return Err(Error::invalid(format!("{}: {}.", self.source.name, Unreadable::Unknown)));
+        };
+        self.progress.change(|report| report.files = vec![(self.source.name.clone(), format.to_owned())]);
+        self.remember(facts).await
+    }
+}
+
+fn own_memories(path: &Path, limit: usize) -> Result<Option<(&'static str, Vec<transfer::Item>)>> {
+    if path.is_dir() || path.metadata().map_err(Error::unavailable)?.len() > limit as u64 {
+        return Ok(None);
+    }
+    let body = std::fs::read(path).map_err(Error::unavailable)?;
+    let forms = [("commonplace (JSON)", transfer::Format::Json), ("commonplace (CSV)", transfer::Format::Csv)];
+    Ok(forms.into_iter().find_map(|(name, format)| Some((name, transfer::parse(format, &body).ok()?))))
+}
