@@ -39,10 +39,10 @@ impl Micros {
         Some(jiff::tz::Offset::UTC.to_datetime(time).date())
     }
 
-    /// This time moved back by whole minutes.
+    /// This time moved by whole minutes.
     #[must_use]
-    pub fn minus_minutes(self, minutes: i64) -> Self {
-        Self(self.0.saturating_sub(minutes.saturating_mul(60_000_000)))
+    pub fn plus_minutes(self, minutes: i64) -> Self {
+        Self(self.0.saturating_add(minutes.saturating_mul(60_000_000)))
     }
 
     /// This time moved by whole days.

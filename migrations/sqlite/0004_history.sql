@@ -122,3 +122,15 @@ create table import (
 
 create index import_newest on import (account_id, created_at, id);
 create index import_unfinished on import (updated_at) where finished_at is null;
+
+-- Links under which a conversation can be read without a token for a while.
+create table conversation_link (
+    token_hash blob primary key,
+    account_id integer not null,
+    conversation_id text not null,
+    expires_at integer not null,
+    foreign key (account_id, conversation_id) references conversation (account_id, id) on delete cascade
+) without rowid;
+
+create index conversation_link_conversation on conversation_link (account_id, conversation_id);
+create index conversation_link_expired on conversation_link (expires_at);

@@ -134,7 +134,7 @@ async fn keep_house(app: App) {
         if let Err(error) = search::backlog::tidy(&app).await {
             tracing::error!(error = ?error, "tidying up after changes failed; trying again in a minute");
         }
-        for tidied in [oauth::tokens::tidy(&app).await, session::tidy(&app).await] {
+        for tidied in [oauth::tokens::tidy(&app).await, session::tidy(&app).await, history::export::tidy(&app).await] {
             if let Err(error) = tidied {
                 tracing::error!(error = ?error, "removing what has expired failed; trying again in a minute");
             }

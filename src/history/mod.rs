@@ -4,6 +4,7 @@ pub mod chunk;
 pub mod cite;
 pub mod compose;
 pub mod delete;
+pub mod export;
 pub mod find;
 pub mod import;
 pub mod intake;

@@ -124,6 +124,7 @@ async fn ingest_noted(
             .boxed()
         });
         if let Some(ingested) = written.await? {
+            crate::failpoint::reach("history:committed");
             app.search.wake();
             return Ok(ingested);
         }
@@ -427,5 +428,6 @@ async fn write(tx: &mut Tx, account: AccountId, plans: &[Plan]) -> Result<Option
             search::index_new(tx, Corpus::Chunks, doc, &chunk.text, words.as_deref()).await?;
         }
     }
+    crate::failpoint::reach("history:written");
     Ok(Some(ingested))
 }

@@ -529,3 +529,32 @@ pub(super) async fn pin(tx: &mut Tx, account: AccountId, ids: &[String], is_pinn
     let sql = "update conversation set pinned = $3 where account_id = $1 and id {in $2}";
     tx.execute(sql, &[account.0.into(), ids.into(), i64::from(is_pinned).into()]).await
 }
+
+pub(super) async fn insert_link(
+    tx: &mut Tx,
+    account: AccountId,
+    conversation: &str,
+    hash: &[u8; 32],
+    expires_at: Micros,
+) -> Result<()> {
+    let sql = "insert into conversation_link (token_hash, account_id, conversation_id, expires_at) \
+               values ($1, $2, $3, $4)";
+    let values = [hash[..].into(), account.0.into(), conversation.into(), expires_at.0.into()];
+    tx.execute(sql, &values).await.map(drop)
+}
+
+/// Whose conversation a link leads to, and which.
+pub(super) async fn linked(tx: &mut Tx, hash: &[u8; 32], now: Micros) -> Result<Option<(AccountId, String)>> {
+    let sql = "select account_id, conversation_id from conversation_link where token_hash = $1 and expires_at > $2";
+    let row = tx.row(sql, &[hash[..].into(), now.0.into()]).await?;
+    row.map(|mut row| Ok((AccountId(row.int(0)?), row.text(1)?))).transpose()
+}
+
+pub(super) async fn is_any_link_over(tx: &mut Tx, now: Micros) -> Result<bool> {
+    let sql = "select 1 from conversation_link where expires_at <= $1 limit 1";
+    Ok(tx.row(sql, &[now.0.into()]).await?.is_some())
+}
+
+pub(super) async fn delete_ended_links(tx: &mut Tx, now: Micros) -> Result<()> {
+    tx.execute("delete from conversation_link where expires_at <= $1", &[now.0.into()]).await.map(drop)
+}

@@ -88,6 +88,8 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(history::deleting::trash, history::deleting::empty))
         .routes(routes!(history::deleting::restore))
         .routes(routes!(history::deleting::purge))
+        .routes(routes!(history::export::export, history::export::link))
+        .routes(routes!(history::export::follow))
         .routes(routes!(history::imports::upload))
         .routes(routes!(history::imports::list))
         .routes(routes!(history::imports::get))

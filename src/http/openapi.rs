@@ -124,6 +124,9 @@ pub(super) fn finish(description: utoipa::openapi::OpenApi, config: &Config, bas
     let limits: &[(&str, &str, usize)] = &[
         ("/components/schemas/BulkDeleteRequest/properties/memoryIds", "maxItems", config.max_bulk_ids),
         ("/components/schemas/TrashIdsRequest/properties/memoryIds", "maxItems", config.max_bulk_ids),
+        ("/components/schemas/DeleteChatsRequest/properties/ids", "maxItems", config.max_bulk_ids),
+        ("/components/schemas/PinRequest/properties/ids", "maxItems", config.max_bulk_ids),
+        ("/components/schemas/TrashedChatsRequest/properties/ids", "maxItems", config.max_bulk_ids),
         ("/components/schemas/CreateMemoryRequest/properties/text", "maxLength", config.max_text_chars),
         ("/components/schemas/UpdateMemoryRequest/properties/text", "maxLength", config.max_text_chars),
     ];

@@ -1,10 +1,15 @@
 //! Chat history: what is taken in is found, and taken in again changes nothing.
 
+mod crash;
+mod http;
+mod imports;
+
 use commonplace::auth::{Caller, ops as auth};
-use commonplace::history::delete::{self, To};
+use commonplace::history::delete::{self, How, To};
 use commonplace::history::find::{self, Question, Within};
 use commonplace::history::import::{Conversation, Message, Role};
 use commonplace::history::ops::{self, Incoming, Outcome};
+use commonplace::memory::delete::Deleted;
 
 use crate::harness::{Engine, Place, Server, contains, on_both_engines, run};
 
@@ -35,10 +40,16 @@ async fn caller(server: &Server, name: &str) -> Caller {
 }
 
 async fn take_in(server: &Server, caller: &Caller, all: Vec<Conversation>) -> Vec<Outcome> {
-    let incoming = |conversation| Incoming { platform: "chatgpt".to_owned(), conversation, is_whole: true };
+    let incoming =
+        |conversation| Incoming { platform: "chatgpt".to_owned(), conversation, is_whole: true, import: None };
     let batch = all.into_iter().map(incoming).collect();
     let ingested = ops::ingest(&server.app, caller, batch, true).await.expect("taken in");
     ingested.into_iter().map(|one| one.outcome).collect()
+}
+
+async fn gone(server: &Server, caller: &Caller, ids: Vec<String>, to: To) -> Deleted {
+    let how = How { to, pinned_too: false };
+    delete::delete(&server.app, caller, ids, how).await.expect("deleted").deleted
 }
 
 async fn found(server: &Server, caller: &Caller, query: &str) -> Vec<String> {
@@ -104,7 +115,7 @@ async fn what_is_deleted_is_found_by_nobody_and_comes_back_whole(engine: Engine)
     let ann = caller(&server, "ann").await;
     take_in(&server, &ann, vec![lisbon()]).await;
     let id = id_of(&server, &ann, "Alfama").await;
-    let deleted = delete::delete(&server.app, &ann, vec![id.clone()], To::Trash).await.expect("deleted");
+    let deleted = gone(&server, &ann, vec![id.clone()], To::Trash).await;
     assert_eq!((deleted.ids.len(), deleted.failed, deleted.purged), (1, 0, false));
     assert_eq!(found(&server, &ann, "Alfama").await, Vec::<String>::new());
     assert_eq!(delete::restore(&server.app, &ann, vec![id.clone(), "x".into()]).await.expect("restored"), (1, 1));
@@ -124,13 +135,13 @@ async fn deleting_counts_each_id_once_and_only_ones_own(engine: Engine) {
     let id = id_of(&server, &ann, "Alfama").await;
     let ids = vec![id.clone(), id.clone(), "conv_x".to_owned()];
     for to in [To::Trash, To::Nothing, To::Exclusion] {
-        let deleted = delete::delete(&server.app, &bob, ids.clone(), to).await.expect("counted");
+        let deleted = gone(&server, &bob, ids.clone(), to).await;
         assert_eq!((deleted.ids.len(), deleted.failed), (0, 2));
     }
-    let deleted = delete::delete(&server.app, &ann, ids, To::Trash).await.expect("deleted");
+    let deleted = gone(&server, &ann, ids, To::Trash).await;
     assert_eq!((deleted.ids.len(), deleted.failed), (1, 1));
     assert_eq!(delete::restore(&server.app, &bob, vec![id.clone()]).await.expect("nothing"), (0, 1));
-    let purged = delete::purge(&server.app, &bob, vec![id.clone()]).await.expect("nothing");
+    let purged = delete::purge(&server.app, &bob, Some(vec![id.clone()])).await.expect("nothing");
     assert_eq!((purged.ids.len(), purged.failed), (0, 1));
     assert_eq!(delete::restore(&server.app, &ann, vec![id]).await.expect("restored"), (1, 0));
 }
@@ -141,15 +152,15 @@ async fn what_is_excluded_is_never_taken_in_again(engine: Engine) {
     let ann = caller(&server, "ann").await;
     take_in(&server, &ann, vec![lisbon()]).await;
     let id = id_of(&server, &ann, "Alfama").await;
-    delete::delete(&server.app, &ann, vec![id], To::Exclusion).await.expect("excluded");
+    gone(&server, &ann, vec![id], To::Exclusion).await;
     assert_eq!(take_in(&server, &ann, vec![lisbon()]).await, [Outcome::Excluded]);
     assert_eq!(found(&server, &ann, "Alfama").await, Vec::<String>::new());
 }
 
 /// A conversation of words that nothing else has.
 fn marked() -> (Conversation, Vec<String>) {
-    let words: Vec<String> = (0..400).map(|number| format!("quux{number}zyx")).collect();
-    let said: Vec<String> = words.chunks(40).map(|words| words.join(" ")).collect();
+    let words: Vec<String> = (0..80).map(|number| format!("quux{number}zyx")).collect();
+    let said: Vec<String> = words.chunks(8).map(|words| words.join(" ")).collect();
     let said: Vec<&str> = said.iter().map(String::as_str).collect();
     (conversation("marked", "titlewordzyx", &said), words)
 }
@@ -182,11 +193,11 @@ async fn a_purged_conversation_leaves_no_trace(engine: Engine) {
             assert_eq!(traces(&place, &words).len(), words.len() + 1, "it is there before");
         }
         if round == 0 {
-            delete::delete(&server.app, &ann, vec![id.clone()], To::Trash).await.expect("deleted");
-            let purged = delete::purge(&server.app, &ann, vec![id]).await.expect("purged");
+            gone(&server, &ann, vec![id.clone()], To::Trash).await;
+            let purged = delete::purge(&server.app, &ann, Some(vec![id])).await.expect("purged");
             assert!(!purged.erasure_pending);
         } else {
-            let purged = delete::delete(&server.app, &ann, vec![id], To::Nothing).await.expect("purged");
+            let purged = gone(&server, &ann, vec![id], To::Nothing).await;
             assert!(!purged.erasure_pending);
         }
         assert_eq!(traces(&place, &words), Vec::<String>::new(), "round {round}");
@@ -205,7 +216,7 @@ async fn a_removed_user_leaves_no_conversation(engine: Engine) {
     let (conversation, words) = marked();
     take_in(&server, &ann, vec![conversation, lisbon()]).await;
     let id = id_of(&server, &ann, "Alfama").await;
-    delete::delete(&server.app, &ann, vec![id], To::Trash).await.expect("deleted");
+    gone(&server, &ann, vec![id], To::Trash).await;
     let (code, _, error) = run(&place, &["user", "remove", "ann", "--yes"]);
     assert_eq!(code, 0, "{error}");
     assert_eq!(traces(&place, &words), Vec::<String>::new());

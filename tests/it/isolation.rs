@@ -26,6 +26,9 @@ struct Owned {
     bucket: String,
     receipt: String,
     grant: String,
+    conversation: String,
+    trashed_conversation: String,
+    import: String,
 }
 
 impl Owned {
@@ -47,7 +50,20 @@ impl Owned {
         client.exchange(&code, &[]).await.ok();
         let grants = user.get("/api/grants").await.ok();
         let grant = grants["grants"][0]["id"].as_str().expect("an id").to_owned();
-        Self { memory: ids.remove(0), trashed, bucket, receipt, grant }
+        let mut conversations = Vec::new();
+        for id in ["c1", "c2"] {
+            let said = [json!({"id": "m1", "role": "human", "content": "Secret words"})];
+            let body = json!({"conversation": {"id": id, "title": "Secret talk", "messages": said}, "platform": "Secret-tool"});
+            let sent = user.post("/api/chat-history/ingest/custom-online", body).await.ok();
+            conversations.push(sent);
+        }
+        let text = |sent: &Value, field: &str| sent[field].as_str().expect("an id").to_owned();
+        let [conversation, trashed_conversation] = [0, 1].map(|place| text(&conversations[place], "conversationId"));
+        let import = text(&conversations[0], "importId");
+        let request = user.request(reqwest::Method::DELETE, "/api/chat-history/chats");
+        crate::harness::answer(request.json(&json!({"ids": [trashed_conversation]}))).await.ok();
+        let memory = ids.remove(0);
+        Self { memory, trashed, bucket, receipt, grant, conversation, trashed_conversation, import }
     }
 
     fn ids(&self) -> Ids<'_> {
@@ -57,6 +73,9 @@ impl Owned {
             bucket: &self.bucket,
             receipt: &self.receipt,
             grant: &self.grant,
+            conversation: &self.conversation,
+            trashed_conversation: &self.trashed_conversation,
+            import: &self.import,
         }
     }
 }
@@ -70,6 +89,10 @@ async fn everything(user: &User, owned: &Owned) -> Vec<Value> {
         "/api/trash".to_owned(),
         "/api/deletions".to_owned(),
         "/api/grants".to_owned(),
+        "/api/chat-history/chats".to_owned(),
+        "/api/chat-history/trash".to_owned(),
+        "/api/chat-history/imports".to_owned(),
+        format!("/api/chat-history/conversation?conversationId={}", owned.conversation),
         format!("/api/memories/{}", owned.memory),
         format!("/api/deletions/{}", owned.receipt),
     ] {
@@ -89,6 +112,9 @@ async fn another_accounts_ids_are_as_unknown_as_any(engine: Engine) {
         bucket: "1234567890123456",
         receipt: &format!("del_{}", "0".repeat(32)),
         grant: &format!("grant_{}", "0".repeat(32)),
+        conversation: &format!("conv_{}", "0".repeat(32)),
+        trashed_conversation: &format!("conv_{}", "1".repeat(32)),
+        import: &format!("imp_{}", "0".repeat(32)),
     };
     // Bob and Eve are alike in all but the ids that they try.
     for (tried, made_up) in operations(&owned.ids()).iter().zip(operations(&unknown)) {
@@ -110,7 +136,10 @@ fn told(text: &str, ids: &Ids<'_>) -> Value {
         .replace(ids.trashed, "(the trashed)")
         .replace(ids.bucket, "(the bucket)")
         .replace(ids.receipt, "(the receipt)")
-        .replace(ids.grant, "(the grant)");
+        .replace(ids.grant, "(the grant)")
+        .replace(ids.conversation, "(the conversation)")
+        .replace(ids.trashed_conversation, "(the trashed conversation)")
+        .replace(ids.import, "(the import)");
     let mut json = serde_json::from_str(&named).unwrap_or(Value::String(named));
     // A digest of the account and of what matches, so it differs even for nothing.
     if let Some(token) = json.get_mut("confirmationToken") {
@@ -136,6 +165,10 @@ async fn lists_searches_and_exports_hold_only_the_callers_own(engine: Engine) {
         "/api/trash".to_owned(),
         "/api/deletions".to_owned(),
         "/api/grants".to_owned(),
+        "/api/chat-history/chats".to_owned(),
+        "/api/chat-history/count".to_owned(),
+        "/api/chat-history/trash".to_owned(),
+        "/api/chat-history/imports".to_owned(),
         "/api/export".to_owned(),
         "/api/export?format=csv".to_owned(),
         "/api/export?format=text".to_owned(),
@@ -151,6 +184,9 @@ async fn lists_searches_and_exports_hold_only_the_callers_own(engine: Engine) {
     assert_eq!(bob.get("/api/memory?query=secret").await.ok(), json!(["Bob's own secret"]));
     assert_eq!(bob.get("/api/trash").await.ok()["total"], json!(0));
     assert_eq!(bob.get("/api/deletions").await.ok()["total"], json!(0));
+    assert_eq!(bob.get("/api/chat-history/count").await.ok()["count"], json!(0));
+    let found = bob.post("/api/chat-history/search", json!({"query": "secret words"})).await.ok();
+    assert_eq!(found["results"], json!([]));
 }
 
 async fn the_same_fact_in_two_accounts_is_no_duplicate(engine: Engine) {

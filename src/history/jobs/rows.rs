@@ -101,7 +101,8 @@ pub(super) async fn finish(
     error: Option<&str>,
     now: Micros,
 ) -> Result<()> {
-    let sql = "update import set status = $3, error = $4, updated_at = $5, finished_at = $5 \
+    let sql = "update import set status = $3, error = $4, updated_at = $5, finished_at = $5, \
+               bytes_read = case when $3 = 'completed' then bytes_total else bytes_read end \
                where account_id = $1 and id = $2 and finished_at is null";
     let values = [account.0.into(), id.into(), status.name().into(), error.into(), now.0.into()];
     tx.execute(sql, &values).await.map(drop)

@@ -159,7 +159,7 @@ pub async fn tidy(app: &App) -> Result<()> {
             for (account, id, _) in files {
                 rows::touch(tx, *account, id, *now).await?;
             }
-            rows::give_up(tx, now.minus_minutes(PATIENCE), *now).await
+            rows::give_up(tx, now.plus_minutes(-PATIENCE), *now).await
         }
         .boxed()
     });

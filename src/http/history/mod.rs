@@ -2,6 +2,7 @@
 
 pub(super) mod conversations;
 pub(super) mod deleting;
+pub(super) mod export;
 pub(super) mod imports;
 pub(super) mod ingest;
 pub(super) mod recall;

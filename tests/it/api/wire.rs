@@ -84,20 +84,27 @@ pub struct Ids<'a> {
     pub bucket: &'a str,
     pub receipt: &'a str,
     pub grant: &'a str,
+    pub conversation: &'a str,
+    pub trashed_conversation: &'a str,
+    pub import: &'a str,
 }
 
 /// Every operation that needs a token, with these ids wherever it takes any.
 /// Those that destroy come last, so that they can be sent one after another.
 pub fn operations(ids: &Ids<'_>) -> Vec<Operation> {
-    let Ids { memory, trashed, bucket, receipt, grant } = ids;
+    let Ids { memory, trashed, bucket, receipt, grant, conversation, trashed_conversation, import } = ids;
     let operation = |method: Method, route: &'static str, query: &str, body: Value, scope| {
         let path = route.replace("{memoryId}", memory).replace("{bucketId}", bucket).replace("{deletionId}", receipt);
-        let path = path.replace("{grantId}", grant);
+        let path = path.replace("{grantId}", grant).replace("{importId}", import);
         Operation { method, route, path: path + query, body: Some(body).filter(|body| !body.is_null()), scope }
     };
     let get = |route, query: &str, scope| operation(Method::GET, route, query, Value::Null, scope);
     let post = |route, query: &str, body| operation(Method::POST, route, query, body, "write");
+    let reading = |route, body| operation(Method::POST, route, "", body, "read");
     let in_bucket = format!("?bucketId={bucket}");
+    let of_conversation = format!("?conversationId={conversation}");
+    let said =
+        json!({"id": "c1", "title": "planted", "messages": [{"id": "m1", "role": "human", "content": "planted"}]});
     vec![
         get("/api/memory", &in_bucket, "read"),
         get("/api/memory", &format!("{in_bucket}&query=secret"), "read"),
@@ -109,6 +116,17 @@ pub fn operations(ids: &Ids<'_>) -> Vec<Operation> {
         get("/api/deletions", "", "read"),
         get("/api/deletions/{deletionId}", "", "read"),
         get("/api/export", &format!("{in_bucket}&format=csv"), "read"),
+        get("/api/chat-history/chats", &format!("?importId={import}"), "read"),
+        get("/api/chat-history/conversation", &of_conversation, "read"),
+        get("/api/chat-history/count", "", "read"),
+        get("/api/chat-history/trash", "", "read"),
+        get("/api/chat-history/imports", "", "read"),
+        get("/api/chat-history/imports/{importId}", "", "read"),
+        get("/api/chat-history/imports/{importId}/events", "", "read"),
+        get("/api/chat-history/export", &format!("{of_conversation}&format=markdown"), "read"),
+        reading("/api/chat-history/export", json!({"conversationId": conversation})),
+        reading("/api/chat-history/search", json!({"query": "secret"})),
+        reading("/api/chat-history/inject", json!({"queries": [{"query": "secret"}]})),
         get("/metrics", "", "admin"),
         get("/api/grants", "", "admin"),
         post("/api/memory", "", json!({"text": "planted", "bucketId": bucket})),
@@ -118,6 +136,27 @@ pub fn operations(ids: &Ids<'_>) -> Vec<Operation> {
         post("/api/buckets", "", json!({"name": "Made"})),
         operation(Method::PATCH, "/api/buckets/{bucketId}", "", json!({"name": "Renamed"}), "write"),
         post("/api/import", &in_bucket, json!(["planted too"])),
+        post("/api/chat-history/ingest/custom-online", "", json!({"conversation": said, "platform": "chatgpt"})),
+        post("/api/chat-history/import", "", json!([])),
+        post("/api/chat-history/imports/{importId}/cancel", "", json!({})),
+        operation(
+            Method::PATCH,
+            "/api/chat-history/chats",
+            "",
+            json!({"ids": [conversation], "pinned": true}),
+            "write",
+        ),
+        post("/api/chat-history/restore", "", json!({"ids": [trashed_conversation]})),
+        post("/api/chat-history/trash/purge", "", json!({"ids": [trashed_conversation, conversation]})),
+        post("/api/chat-history/delete-by-filter", "", json!({"importId": import, "dryRun": true})),
+        operation(
+            Method::DELETE,
+            "/api/chat-history/chats",
+            "?exclude=true",
+            json!({"ids": [conversation, trashed_conversation], "includePinned": true}),
+            "write",
+        ),
+        operation(Method::DELETE, "/api/chat-history/trash", "", Value::Null, "write"),
         post("/api/memories/restore", "", json!({"memoryIds": [trashed]})),
         post("/api/trash/purge", "", json!({"memoryIds": [trashed, memory]})),
         operation(Method::DELETE, "/api/memories/{memoryId}", "", Value::Null, "write"),
