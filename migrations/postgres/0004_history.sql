@@ -118,7 +118,7 @@ create table import (
     id text collate "C" not null,
     kind text not null,
     name text not null,
-    status text not null,
+    state text not null,
     error text,
     bytes_total bigint not null,
     bytes_read bigint not null default 0,

@@ -108,7 +108,7 @@ create table import (
     id text not null,
     kind text not null,
     name text not null,
-    status text not null,
+    state text not null,
     error text,
     bytes_total integer not null,
     bytes_read integer not null default 0,

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::history::intake::{self, Progress, Report, Source};
-use crate::history::jobs::{self, Kind, Status};
+use crate::history::jobs::{self, Kind, State};
 use crate::search::backlog;
 
 /// How often to say how far a file is.
@@ -74,10 +74,7 @@ async fn one(app: &App, caller: &Caller, file: &Path, dry_run: bool) -> Result<(
     let about = std::fs::metadata(file).map_err(|error| Error::invalid(format!("It can't be read: {error}.")))?;
     let bytes = if about.is_dir() { 0 } else { about.len() };
     let name = file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned());
-    let job = match dry_run {
-        true => None,
-        false => Some(jobs::begin(app, caller, Kind::File, &name, bytes).await?.id),
-    };
+    let job = if dry_run { None } else { Some(jobs::begin(app, caller, Kind::File, &name, bytes).await?.id) };
     let source = Source { path: file.to_owned(), name: name.clone(), import: job.clone(), dry_run };
     let progress = Arc::new(Progress::default());
     let taking = intake::take_in(app, caller, source, &progress);
@@ -105,12 +102,12 @@ async fn one(app: &App, caller: &Caller, file: &Path, dry_run: bool) -> Result<(
     bar.clear();
     if let Some(job) = &job {
         jobs::note(app, caller.account, job, progress.read(), progress.report()).await?;
-        let (status, error) = match &taken {
-            Ok(_) if progress.is_cancelled() => (Status::Cancelled, None),
-            Ok(_) => (Status::Completed, None),
-            Err(error) => (Status::Failed, Some(error.to_string())),
+        let (state, error) = match &taken {
+            Ok(_) if progress.is_cancelled() => (State::Cancelled, None),
+            Ok(_) => (State::Completed, None),
+            Err(error) => (State::Failed, Some(error.to_string())),
         };
-        jobs::end(app, caller.account, job, status, error).await?;
+        jobs::end(app, caller.account, job, state, error).await?;
     }
     Ok((taken?, progress.is_cancelled()))
 }

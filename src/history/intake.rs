@@ -301,7 +301,9 @@ impl Intake<'_> {
             ingested.into_iter().map(outcome).collect()
         };
         self.progress.change(|report| {
-            outcomes.into_iter().for_each(|outcome| report.count(outcome));
+            for outcome in outcomes {
+                report.count(outcome);
+            }
             for (id, why) in failed {
                 report.fail(&format!("conversation {id}"), why);
             }

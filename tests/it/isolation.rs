@@ -145,6 +145,9 @@ fn told(text: &str, ids: &Ids<'_>) -> Value {
     if let Some(token) = json.get_mut("confirmationToken") {
         *token = json!("(a token)");
     }
+    if let Some(time) = json.get_mut("processingTime") {
+        *time = json!("(a time)");
+    }
     crate::api::wire::shape(&json)
 }
 

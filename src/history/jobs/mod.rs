@@ -51,7 +51,7 @@ impl Kind {
 
 /// How far an import is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub enum State {
     /// It waits for its turn.
     Queued,
     /// It is being read.
@@ -64,7 +64,7 @@ pub enum Status {
     Cancelled,
 }
 
-impl Status {
+impl State {
     const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Cancelled];
 
     /// Its name.
@@ -96,7 +96,7 @@ pub struct Job {
     /// The name of the file, or the platform.
     pub name: String,
     /// How far it is.
-    pub status: Status,
+    pub state: State,
     /// Why it failed.
     pub error: Option<String>,
     /// Size of the file, in bytes; 0 where it has none.
@@ -121,7 +121,7 @@ impl Job {
             id: id::new(ID_PREFIX, now)?,
             kind,
             name: name.chars().filter(|c| !c.is_control()).take(200).collect(),
-            status: if kind == Kind::Upload { Status::Queued } else { Status::Running },
+            state: if kind == Kind::Upload { State::Queued } else { State::Running },
             error: None,
             bytes_total: i64::try_from(bytes_total).unwrap_or(i64::MAX),
             bytes_read: 0,
@@ -169,19 +169,21 @@ fn no_import() -> Error {
 /// [`Error::Forbidden`] without the scope `write`, [`Error::NotFound`].
 pub async fn cancel(app: &App, caller: &Caller, id: &str) -> Result<Job> {
     caller.require(Scope::Write)?;
-    get(app, caller, id).await?;
+    if !id::is_of(ID_PREFIX, id) {
+        return Err(no_import());
+    }
     let args = (caller.account, id.to_owned(), app.clock.now());
-    app.db
-        .write(args, |tx, (account, id, now)| {
-            async move {
-                auth::advance(tx, *account, 1).await?;
-                rows::finish(tx, *account, id, Status::Cancelled, None, *now).await
-            }
-            .boxed()
-        })
-        .await?;
+    let job = app.db.write(args, |tx, (account, id, now)| {
+        async move {
+            auth::advance(tx, *account, 1).await?;
+            rows::finish(tx, *account, id, State::Cancelled, None, *now).await?;
+            rows::get(tx, *account, id).await
+        }
+        .boxed()
+    });
+    let job = job.await?.ok_or_else(no_import)?;
     app.uploads.notify_one();
-    get(app, caller, id).await
+    Ok(job)
 }
 
 /// Notes that a file is being taken in by the command line.
@@ -224,11 +226,11 @@ pub async fn note(app: &App, account: AccountId, id: &str, bytes_read: u64, repo
 ///
 /// # Errors
 /// As [`crate::db::Db::write`].
-pub async fn end(app: &App, account: AccountId, id: &str, status: Status, error: Option<String>) -> Result<()> {
-    let args = (account, id.to_owned(), status, error, app.clock.now());
+pub async fn end(app: &App, account: AccountId, id: &str, state: State, error: Option<String>) -> Result<()> {
+    let args = (account, id.to_owned(), state, error, app.clock.now());
     app.db
-        .write(args, |tx, (account, id, status, error, now)| {
-            rows::finish(tx, *account, id, *status, error.as_deref(), *now).boxed()
+        .write(args, |tx, (account, id, state, error, now)| {
+            rows::finish(tx, *account, id, *state, error.as_deref(), *now).boxed()
         })
         .await
 }
@@ -256,7 +258,7 @@ pub(super) async fn count_online(
     let mut job = match known {
         Some(job) => job,
         None => {
-            Job { id, status: Status::Completed, finished_at: Some(now), ..Job::new(Kind::Online, platform, 0, now)? }
+            Job { id, state: State::Completed, finished_at: Some(now), ..Job::new(Kind::Online, platform, 0, now)? }
         }
     };
     job.report.count(outcome);

@@ -1,20 +1,20 @@
 //! Rows of imports.
 
-use super::{Job, Kind, Report, Status};
+use super::{Job, Kind, Report, State};
 use crate::clock::Micros;
 use crate::db::{Row, Tx};
 use crate::error::{Error, Result};
 use crate::id::AccountId;
 
 fn job(mut row: Row) -> Result<Job> {
-    let (kind, status) = (row.text(1)?, row.text(3)?);
+    let (kind, state) = (row.text(1)?, row.text(3)?);
     let kind = Kind::ALL.into_iter().find(|one| one.name() == kind);
-    let status = Status::ALL.into_iter().find(|one| one.name() == status);
+    let state = State::ALL.into_iter().find(|one| one.name() == state);
     Ok(Job {
         id: row.text(0)?,
         kind: kind.ok_or_else(|| Error::internal("an import is of no known kind"))?,
         name: row.text(2)?,
-        status: status.ok_or_else(|| Error::internal("an import has no known status"))?,
+        state: state.ok_or_else(|| Error::internal("an import has no known state"))?,
         error: row.text_or_null(4)?,
         bytes_total: row.int(5)?,
         bytes_read: row.int(6)?,
@@ -28,7 +28,7 @@ fn job(mut row: Row) -> Result<Job> {
 
 pub(super) async fn insert(tx: &mut Tx, account: AccountId, job: &Job) -> Result<()> {
     let report = serde_json::to_string(&job.report).map_err(Error::internal)?;
-    let sql = "insert into import (account_id, id, kind, name, status, error, bytes_total, bytes_read, attempts, \
+    let sql = "insert into import (account_id, id, kind, name, state, error, bytes_total, bytes_read, attempts, \
                report, created_at, updated_at, finished_at) \
                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     let values = [
@@ -36,7 +36,7 @@ pub(super) async fn insert(tx: &mut Tx, account: AccountId, job: &Job) -> Result
         (&job.id).into(),
         job.kind.name().into(),
         (&job.name).into(),
-        job.status.name().into(),
+        job.state.name().into(),
         job.error.as_deref().into(),
         job.bytes_total.into(),
         job.bytes_read.into(),
@@ -50,14 +50,14 @@ pub(super) async fn insert(tx: &mut Tx, account: AccountId, job: &Job) -> Result
 }
 
 pub(super) async fn get(tx: &mut Tx, account: AccountId, id: &str) -> Result<Option<Job>> {
-    let sql = "select id, kind, name, status, error, bytes_total, bytes_read, attempts, report, created_at, \
+    let sql = "select id, kind, name, state, error, bytes_total, bytes_read, attempts, report, created_at, \
                updated_at, finished_at from import where account_id = $1 and id = $2";
     tx.row(sql, &[account.0.into(), id.into()]).await?.map(job).transpose()
 }
 
 pub(super) async fn list(tx: &mut Tx, account: AccountId, skip: i64, limit: i64) -> Result<(Vec<Job>, i64)> {
     let total = tx.one("select count(*) from import where account_id = $1", &[account.0.into()]).await?.int(0)?;
-    let sql = "select id, kind, name, status, error, bytes_total, bytes_read, attempts, report, created_at, \
+    let sql = "select id, kind, name, state, error, bytes_total, bytes_read, attempts, report, created_at, \
                updated_at, finished_at from import where account_id = $1 \
                order by created_at desc, id desc limit $3 offset $2";
     let rows = tx.rows(sql, &[account.0.into(), skip.into(), limit.into()]).await?;
@@ -72,7 +72,7 @@ pub(super) async fn count_unfinished(tx: &mut Tx, account: AccountId) -> Result<
 
 /// Begins an attempt. False where the import is over, or is none.
 pub(super) async fn start(tx: &mut Tx, account: AccountId, id: &str, now: Micros) -> Result<bool> {
-    let sql = "update import set status = 'running', attempts = attempts + 1, updated_at = $3 \
+    let sql = "update import set state = 'running', attempts = attempts + 1, updated_at = $3 \
                where account_id = $1 and id = $2 and finished_at is null";
     Ok(tx.execute(sql, &[account.0.into(), id.into(), now.0.into()]).await? > 0)
 }
@@ -97,14 +97,14 @@ pub(super) async fn finish(
     tx: &mut Tx,
     account: AccountId,
     id: &str,
-    status: Status,
+    state: State,
     error: Option<&str>,
     now: Micros,
 ) -> Result<()> {
-    let sql = "update import set status = $3, error = $4, updated_at = $5, finished_at = $5, \
+    let sql = "update import set state = $3, error = $4, updated_at = $5, finished_at = $5, \
                bytes_read = case when $3 = 'completed' then bytes_total else bytes_read end \
                where account_id = $1 and id = $2 and finished_at is null";
-    let values = [account.0.into(), id.into(), status.name().into(), error.into(), now.0.into()];
+    let values = [account.0.into(), id.into(), state.name().into(), error.into(), now.0.into()];
     tx.execute(sql, &values).await.map(drop)
 }
 
@@ -134,7 +134,7 @@ pub(super) async fn is_any_unfinished(tx: &mut Tx) -> Result<bool> {
 
 /// Gives up the imports of all accounts that nobody has cared for since then; how many.
 pub(super) async fn give_up(tx: &mut Tx, since: Micros, now: Micros) -> Result<u64> {
-    let sql = "update import set status = 'failed', updated_at = $2, finished_at = $2, error = case kind \
+    let sql = "update import set state = 'failed', updated_at = $2, finished_at = $2, error = case kind \
                when 'upload' then 'The server that was reading it stopped. Upload the file again: only what is \
                missing is added.' \
                else 'It was interrupted. Import the file again: only what is missing is added.' end \

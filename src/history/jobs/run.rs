@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::{Job, Status, rows, upload};
+use super::{Job, State, rows, upload};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{Error, Result};
@@ -92,7 +92,7 @@ async fn run(app: &App, account: AccountId, id: &str, path: &Path) -> Result<()>
         let Some(job) = begun.await? else { return Ok(()) };
         let attempts = job.attempts;
         let error = match attempt(app, account, job, path).await {
-            Ok(()) => return super::end(app, account, id, Status::Completed, None).await,
+            Ok(()) => return super::end(app, account, id, State::Completed, None).await,
             // Its account was removed, and the import with it.
             Err(Error::Unauthorized) => return Ok(()),
             Err(error) => error,
@@ -100,7 +100,7 @@ async fn run(app: &App, account: AccountId, id: &str, path: &Path) -> Result<()>
         let is_passing = matches!(error, Error::Busy | Error::Unavailable(_));
         if !is_passing || attempts >= ATTEMPTS {
             tracing::warn!(import = id, error = ?error, "an import failed");
-            return super::end(app, account, id, Status::Failed, Some(error.to_string())).await;
+            return super::end(app, account, id, State::Failed, Some(error.to_string())).await;
         }
         tracing::warn!(import = id, error = ?error, attempts, "an import was interrupted; trying again");
         tokio::time::sleep(Duration::from_secs(1 << attempts.clamp(0, 5))).await;

@@ -78,6 +78,7 @@ pub(in crate::http) async fn delete_chats(
 }
 
 /// Which conversations to delete: those that meet every condition.
+#[expect(clippy::struct_excessive_bools, reason = "they are fields of the request")]
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(examples(json!({"provider": "chatgpt", "dateTo": "2025-12-31", "dryRun": true})))]

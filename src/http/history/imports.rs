@@ -120,7 +120,7 @@ impl From<Job> for ImportBody {
             import_id: job.id,
             kind: job.kind.name(),
             name: job.name,
-            status: job.status.name(),
+            status: job.state.name(),
             error: job.error,
             bytes_total: job.bytes_total,
             bytes_read: job.bytes_read.min(job.bytes_total),
@@ -288,7 +288,7 @@ impl Following {
                 }
             };
             let state = match &job {
-                Ok(job) => (job.updated_at, job.status.is_final()),
+                Ok(job) => (job.updated_at, job.state.is_final()),
                 Err(_) => (Micros(i64::MAX), true),
             };
             if self.told == Some(state) {

@@ -43,6 +43,8 @@ fn kind(text: &str) -> &str {
     match text.split_once('_') {
         Some(("mem", id)) if is_uuid(id) => return "[memory]",
         Some(("del", id)) if is_uuid(id) => return "[receipt]",
+        Some(("conv", id)) if is_uuid(id) => return "[conversation]",
+        Some(("imp", id)) if is_uuid(id) => return "[import]",
         _ => {}
     }
     // Bucket ids are random up to 2^53, so a short one is as good as impossible.
