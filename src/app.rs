@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::embed::Embedder;
 use crate::error::Result;
+use crate::llm::Llm;
 use crate::search::Search;
 
 /// The program's state. Clones share it; nothing in it must be known to another
@@ -22,6 +23,8 @@ pub struct App {
     pub clock: Clock,
     /// The embedder, and what this process keeps in memory for searching.
     pub search: Search,
+    /// The language model, where the settings name one.
+    pub llm: Option<Arc<Llm>>,
     /// The settings.
     pub config: Arc<Config>,
     /// What this process keeps in memory about callers.
@@ -34,11 +37,13 @@ impl App {
     /// Opens the storage that the settings name.
     ///
     /// # Errors
-    /// As [`Embedder::open`] and [`Db::open`].
+    /// As [`Embedder::open`], [`Llm::new`] and [`Db::open`].
     pub async fn open(config: Config, clock: Clock) -> Result<Self> {
         let embedder = Embedder::open(&config, &clock)?;
+        let llm = config.llm.clone().map(|settings| Llm::new(*settings, clock.clone())).transpose()?;
         let db = Db::open(&config.location()?).await?;
         let search = Search::open(&db, embedder, config.search_memory_bytes).await?;
-        Ok(Self { db, clock, search, config: Arc::new(config), recent: Arc::default(), uploads: Arc::default() })
+        let (config, llm) = (Arc::new(config), llm.map(Arc::new));
+        Ok(Self { db, clock, search, llm, config, recent: Arc::default(), uploads: Arc::default() })
     }
 }

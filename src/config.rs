@@ -8,10 +8,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::db::{Location, SqliteOptions};
 use crate::embed::openai;
 use crate::error::{Error, Result};
+use crate::llm;
+use crate::outbound::ApiKey;
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +50,14 @@ pub const KEYS: &[Key] = &[
     key("embedder_query_prefix", "", "What the model wants before a query, such as 'search_query: '."),
     key("embedder_document_prefix", "", "What the model wants before a stored text, such as 'search_document: '."),
     key("embedder_folder", "", "Folder with model.safetensors, config.json and vocab.txt, for minilm."),
+    key(
+        "llm_url",
+        "",
+        "Where the API of a language model begins, such as http://127.0.0.1:11434/v1; without it none is asked.",
+    ),
+    key("llm_model", "", "Name of the language model on its server."),
+    key("llm_key", "", "Key of the language model's server, where it wants one."),
+    key("llm_timeout_seconds", "30", "How long the language model may take over an answer, in seconds."),
     key(
         "search_memory_mb",
         "1024",
@@ -138,6 +149,8 @@ pub struct Config {
     database_url: Option<String>,
     /// What embeds texts.
     pub embedder: EmbedderKind,
+    /// The language model that may be asked.
+    pub llm: Option<Box<llm::Settings>>,
     /// Bytes.
     pub search_memory_bytes: usize,
     /// Days.
@@ -230,6 +243,7 @@ impl Config {
             allowed_origins: origins(&source)?,
             database_url: Some(source.get("database_url").to_owned()).filter(|url| !url.is_empty()),
             embedder: embedder(&source)?,
+            llm: language_model(&source)?,
             search_memory_bytes: source.number("search_memory_mb", 0_usize, 1 << 20)? << 20,
             trash_days: source.number("trash_days", 0, 36_500)?,
             memory_items: match source.get("memory_items") {
@@ -267,18 +281,18 @@ impl Config {
                 "data_dir" => self.data_dir.display().to_string(),
                 "public_url" => self.base_url(self.listen),
                 "database_url" => without_password(value),
-                "embedder_key" if !value.is_empty() => "…".to_owned(),
+                "embedder_key" | "llm_key" if !value.is_empty() => "…".to_owned(),
                 _ => value.clone(),
             };
             (*key, value, origin.clone())
         })
     }
 
-    /// These settings with the built-in embedder, for what embeds nothing: it
-    /// must work, too, where the chosen one does not.
+    /// These settings with the built-in embedder and without a language model, for
+    /// what needs neither: it must work, too, where the chosen ones do not.
     #[must_use]
     pub fn without_embedder(self) -> Self {
-        Self { embedder: EmbedderKind::BuiltIn, ..self }
+        Self { embedder: EmbedderKind::BuiltIn, llm: None, ..self }
     }
 
     /// The URL under which clients reach a server that listens on `address`.
@@ -368,7 +382,7 @@ fn embedder(source: &Values<'_>) -> Result<EmbedderKind> {
         "openai" => {
             let key = source.get("embedder_key");
             let settings = openai::Settings {
-                key: (!key.is_empty()).then(|| openai::ApiKey::new(key)).transpose()?,
+                key: (!key.is_empty()).then(|| ApiKey::new(key)).transpose()?,
                 dimensions: Some(source.number("embedder_dimensions", 0, 65_536)?).filter(|dimensions| *dimensions > 0),
                 query_prefix: source.get("embedder_query_prefix").to_owned(),
                 document_prefix: source.get("embedder_document_prefix").to_owned(),
@@ -382,6 +396,19 @@ fn embedder(source: &Values<'_>) -> Result<EmbedderKind> {
         },
         _ => Err(source.bad("embedder", "built-in, openai or minilm")),
     }
+}
+
+fn language_model(source: &Values<'_>) -> Result<Option<Box<llm::Settings>>> {
+    let timeout = Duration::from_secs(source.number("llm_timeout_seconds", 1, 3600)?);
+    let (url, model, key) = (source.get("llm_url"), source.get("llm_model").trim(), source.get("llm_key"));
+    if url.trim().is_empty() {
+        return Ok(None);
+    }
+    if model.is_empty() {
+        return Err(source.bad("llm_model", "the name of the model, when llm_url is set"));
+    }
+    let key = (!key.is_empty()).then(|| ApiKey::new(key)).transpose()?;
+    Ok(Some(Box::new(llm::Settings { key, timeout, ..llm::Settings::new(url, model) })))
 }
 
 struct Values<'a>(&'a [(Key, String, Origin)]);
@@ -479,6 +506,8 @@ mod tests {
             ("allowed_origins = 'https://a.example, b'", "allowed_origins"),
             ("memory_items = 'both'", "memory_items"),
             ("treash_days = 1", "treash_days"),
+            ("llm_url = 'http://a/v1'", "llm_model"),
+            ("llm_timeout_seconds = 0", "llm_timeout_seconds"),
         ] {
             let message = load(file, &[], &[]).expect_err(file).to_string();
             assert!(message.contains(name), "{message}");
@@ -499,5 +528,17 @@ mod tests {
         let shown: String = config.values().map(|(_, value, _)| value).collect();
         assert!(!shown.contains("s3cret") && !format!("{config:?}").contains("s3cret"));
         assert_eq!(config.place(), "postgres://me@db:5432/x");
+        let keys = "embedder_key = 's3cret'\nllm_key = 's3cret'\nllm_url = 'http://a/v1'\nllm_model = 'm'";
+        let config = load(keys, &[], &[]).expect("valid");
+        let shown: String = config.values().map(|(_, value, _)| value).collect();
+        assert!(!shown.contains("s3cret") && !format!("{config:?} {:?}", config.llm).contains("s3cret"));
+    }
+
+    #[test]
+    fn a_language_model_is_asked_only_where_there_is_an_address() {
+        assert_eq!(load("llm_model = 'm'\nllm_key = 'k'", &[], &[]).expect("valid").llm, None);
+        let config = load("llm_url = 'http://a/v1'\nllm_model = 'm'\nllm_timeout_seconds = 5", &[], &[]);
+        let llm = config.expect("valid").llm.expect("a model");
+        assert_eq!((llm.model.as_str(), llm.timeout), ("m", Duration::from_secs(5)));
     }
 }

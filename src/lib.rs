@@ -16,6 +16,7 @@ pub mod failpoint;
 pub mod history;
 pub mod http;
 pub mod id;
+pub mod llm;
 pub mod mcp;
 pub mod memory;
 pub mod outbound;

@@ -37,6 +37,11 @@ pub(super) async fn run(config: Config) -> Result<ExitCode> {
     if let Err(failure) = app.search.embedder().query("memory").await {
         findings.push(format!("The embedder can't be asked, so memories are found by their words only: {failure}"));
     }
+    if let Some(llm) = &app.llm
+        && let Err(failure) = llm.check().await
+    {
+        findings.push(format!("The language model can't be asked, so answers are quotations only: {failure}"));
+    }
     let place = app.config.place();
     app.db.close().await;
     let mut out = String::new();

@@ -5,7 +5,7 @@
 //! Form: <https://platform.openai.com/docs/api-reference/embeddings/create>.
 //! Servers differ in what they make of it, so nothing of an answer is taken on
 //! trust ([`answer`]), and a server that fails is left alone for a while
-//! ([`health`]).
+//! ([`Health`]).
 //!
 //! Texts go to the host of the base URL and nowhere else: redirects are not
 //! followed, and a server on this machine is never reached through a proxy. Texts,
@@ -14,26 +14,22 @@
 //! Of a long text only the beginning is embedded ([`Settings::max_text_chars`]).
 
 mod answer;
-mod connection;
-mod health;
 mod settings;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, StatusCode, Url};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-pub use health::State;
-pub use settings::{ApiKey, Settings};
+pub use settings::Settings;
 
-use self::connection::{client, endpoint};
-use self::health::Health;
-use crate::clock::{Clock, Micros};
+use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::outbound::{self, Health, State};
 
 /// Largest answer that is read: 64 embeddings of 4096 numbers are about 6 MB.
 const MAX_ANSWER_BYTES: usize = 32 << 20;
@@ -97,7 +93,7 @@ pub struct OpenAi {
     settings: Settings,
     endpoint: Url,
     client: Client,
-    health: Health,
+    health: Health<Failure>,
     /// Numbers in each embedding, once known.
     dimensions: OnceLock<usize>,
     /// Most texts in one request, as far as the server has shown to be quick enough.
@@ -120,7 +116,12 @@ impl OpenAi {
     /// [`Error::Invalid`] for a base URL that is not a plain http or https URL,
     /// a missing model, or a limit of 0.
     pub fn new(settings: Settings, clock: Clock) -> Result<Self> {
-        let endpoint = endpoint(&settings.base_url)?;
+        let endpoint = outbound::endpoint(&settings.base_url, "embeddings").ok_or_else(|| {
+            Error::invalid(
+                "The base URL of the embedding server must be like http://127.0.0.1:11434/v1, \
+                 without name, password, '?' or '#'; a key has its own setting.",
+            )
+        })?;
         if settings.model.trim().is_empty() {
             return Err(Error::invalid("The name of the embedding model is missing."));
         }
@@ -128,7 +129,7 @@ impl OpenAi {
         if counts.contains(&0) || settings.dimensions == Some(0) || settings.tries == 0 {
             return Err(Error::invalid("The limits, tries and dimensions of the embedding server must not be 0."));
         }
-        let client = client(&endpoint, settings.connect_timeout)?;
+        let client = outbound::client_for(&endpoint, settings.connect_timeout)?;
         let dimensions = settings.dimensions.map(OnceLock::from).unwrap_or_default();
         let together = AtomicUsize::new(settings.batch_texts);
         Ok(Self { settings, endpoint, client, health: Health::new(clock), dimensions, together })
@@ -330,19 +331,13 @@ impl OpenAi {
 
     /// The body of an answer, as far as `limit` bytes.
     async fn body(&self, response: &mut reqwest::Response, limit: usize) -> Result<Vec<u8>, Fault> {
-        let mut body = Vec::new();
-        while let Some(part) = response.chunk().await.map_err(|error| self.unreached(&error))? {
-            if body.len() + part.len() > limit {
-                return Err(self.fault(Kind::Garbled, &format!("sent more than {limit} bytes")));
-            }
-            body.extend_from_slice(&part);
-        }
-        Ok(body)
+        let body = outbound::body(response, limit).await.map_err(|error| self.unreached(&error))?;
+        body.ok_or_else(|| self.fault(Kind::Garbled, &format!("sent more than {limit} bytes")))
     }
 
     /// The fault behind an answer that is not a success.
     fn refused(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Fault {
-        let code = answer::error_code(body).map(|code| format!(", {code}")).unwrap_or_default();
+        let code = outbound::error_code(body).map(|code| format!(", {code}")).unwrap_or_default();
         let model = &self.settings.model;
         let (kind, what) = match status.as_u16() {
             401 | 403 if self.settings.key.is_some() => (Kind::Barred, "does not accept the key".to_owned()),
@@ -356,22 +351,17 @@ impl OpenAi {
             400 | 413 | 422 => (Kind::Refused, "did not take the request".to_owned()),
             500..=599 => (Kind::Broken, "had an internal error".to_owned()),
             300..=399 => {
-                (Kind::Barred, format!("redirects{}; set the base URL to where it leads", self.target(headers)))
+                let target = outbound::redirect_target(&self.endpoint, headers);
+                let target = target.map(|target| format!(" to {target}")).unwrap_or_default();
+                (Kind::Barred, format!("redirects{target}; set the base URL to where it leads"))
             }
             _ => (Kind::Barred, "did not take the request".to_owned()),
         };
         let retry_after = match kind {
-            Kind::Down | Kind::Broken => retry_after(headers, self.health.now()),
+            Kind::Down | Kind::Broken => outbound::retry_after(headers, self.health.now()),
             _ => None,
         };
         Fault { retry_after, ..self.fault(kind, &format!("{what} ({}{code})", status.as_u16())) }
-    }
-
-    /// Where a redirect leads, without what may be secret in it.
-    fn target(&self, headers: &HeaderMap) -> String {
-        let target = headers.get(LOCATION).and_then(|location| location.to_str().ok());
-        let target = target.and_then(|location| self.endpoint.join(location).ok());
-        target.map(|url| format!(" to {}{}", url.origin().ascii_serialization(), url.path())).unwrap_or_default()
     }
 
     /// The fault behind a request that got no whole answer.
@@ -380,11 +370,7 @@ impl OpenAi {
             let kind = if error.is_connect() { Kind::Down } else { Kind::Slow };
             return self.fault(kind, "did not answer in time");
         }
-        // The innermost cause is the one that says something, such as "connection refused".
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(source) = cause.source() {
-            cause = source;
-        }
+        let cause = outbound::innermost(error);
         let what = if error.is_connect() { "can't be reached" } else { "broke off" };
         self.fault(Kind::Down, &format!("{what} ({cause})"))
     }
@@ -407,21 +393,10 @@ fn wait(first: Duration, tried: u32, asked: Option<Duration>) -> Duration {
     doubled.max(asked.unwrap_or_default())
 }
 
-/// What `Retry-After` asks for, in either of its forms (RFC 9110, 10.2.3).
-fn retry_after(headers: &HeaderMap, now: Micros) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let time = jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_microsecond();
-    Some(Duration::from_micros(u64::try_from(time.saturating_sub(now.0)).unwrap_or(0)))
-}
-
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
-
     use super::*;
+    use crate::outbound::ApiKey;
 
     fn server(change: impl FnOnce(&mut Settings)) -> OpenAi {
         let mut settings = Settings::new("http://127.0.0.1:9/v1/", "small");
@@ -488,21 +463,6 @@ mod tests {
         assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000]);
         assert_eq!(wait(first, 1, Some(Duration::from_secs(7))), Duration::from_secs(7));
         assert_eq!(wait(first, 3, Some(Duration::from_secs(1))), Duration::from_secs(2));
-    }
-
-    #[test]
-    fn retry_after_is_read_in_seconds_and_as_a_date() {
-        let now = Micros::parse("1994-11-06T08:49:00Z").expect("a time");
-        let read = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
-            retry_after(&headers, now)
-        };
-        assert_eq!(read("120"), Some(Duration::from_mins(2)));
-        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(37)));
-        assert_eq!(read("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(read("soon"), None);
-        assert_eq!(read("-5"), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ const FACES: &[&str] = &["http", "mcp", "web", "cli"];
 const FEATURES: &[&str] = &["memory", "bucket", "receipt", "history", "search", "jobs", "auth"];
 /// What everything stands on.
 const GROUND: &[&str] =
-    &["address", "app", "body", "clock", "config", "db", "embed", "error", "failpoint", "id", "outbound"];
+    &["address", "app", "body", "clock", "config", "db", "embed", "error", "failpoint", "id", "llm", "outbound"];
 
 /// Uses of one face by another that have to be, each with its reason.
 const FACE_USES: &[(&str, &str, &str)] = &[

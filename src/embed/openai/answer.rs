@@ -113,27 +113,6 @@ fn in_order(items: Vec<Item>) -> Result<Vec<Vec<f32>>, String> {
     Ok(rows.into_iter().flatten().collect())
 }
 
-/// The short code of an error answer, such as `invalid_api_key`. The message
-/// beside it is left alone: it may quote what was sent.
-pub(super) fn error_code(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Refusal {
-        error: Detail,
-    }
-    #[derive(Deserialize)]
-    struct Detail {
-        code: Option<serde_json::Value>,
-        #[serde(rename = "type")]
-        kind: Option<serde_json::Value>,
-    }
-    let detail = serde_json::from_slice::<Refusal>(body).ok()?.error;
-    [detail.code, detail.kind]
-        .into_iter()
-        .flatten()
-        .filter_map(|value| value.as_str().map(str::to_owned))
-        .find(|code| (1..=40).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -192,15 +171,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn only_the_code_of_an_error_is_taken() {
-        let error = json!({"error": {"message": "Incorrect key sk-secret", "type": "invalid_request_error", "code": "invalid_api_key"}});
-        assert_eq!(error_code(error.to_string().as_bytes()).as_deref(), Some("invalid_api_key"));
-        let talkative = json!({"error": {"message": "no", "code": "Key sk-secret is wrong", "type": 7}});
-        assert_eq!(error_code(talkative.to_string().as_bytes()), None);
-        assert_eq!(error_code(b"<html>"), None);
-    }
-
     proptest! {
         #[test]
         fn any_order_of_items_gives_the_order_of_texts(order in Just((0..9_usize).collect::<Vec<_>>()).prop_shuffle()) {
@@ -212,7 +182,6 @@ mod tests {
 
         #[test]
         fn no_bytes_make_it_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = error_code(&body);
             prop_assert!(read(&body, 1).is_err());
         }
     }

@@ -1,13 +1,15 @@
-//! What is known of a server's health, and for how long queries leave it alone.
+//! What is known of a server's health, and for how long what can do without it
+//! leaves it alone.
 //!
-//! After a failure, queries fail at once until a time that is further away with
-//! each failure in a row; then one of them tries the server while the others
-//! still fail at once. Any success ends this.
+//! After a failure, requests that are asked for by someone who waits ("queries")
+//! fail at once until a time that is further away with each failure in a row; then
+//! one of them tries the server while the others still fail at once. Any success
+//! ends this.
 
+use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Failure;
 use crate::clock::{Clock, Micros};
 
 /// The longest that queries leave a failing server alone, unless it asks for longer.
@@ -19,50 +21,56 @@ const LONGEST_ASKED_PAUSE: Duration = Duration::from_hours(1);
 /// What has been seen of a server, for people to look at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
-    /// When it last gave embeddings.
+    /// When it last did what it was asked.
     pub last_success: Option<Micros>,
     /// When it last failed.
     pub last_failure: Option<Micros>,
     /// What went wrong then, as a sentence without key or text. It stays when
     /// the server is well again; [`State::consecutive_failures`] is then 0.
     pub last_error: Option<String>,
-    /// Failures since the last success. Texts that the server rejects while it
-    /// embeds others are not its failures.
+    /// Failures since the last success. What the server rejects because of what it
+    /// was asked is not its failure.
     pub consecutive_failures: u32,
     /// Until when queries fail without asking; none when the server is well.
     pub retry_at: Option<Micros>,
 }
 
-/// The state and the clock it goes by.
+/// The state and the clock it goes by. `F` is how the server fails.
 #[derive(Debug)]
-pub(super) struct Health {
+pub struct Health<F> {
     clock: Clock,
-    inner: Mutex<Inner>,
+    inner: Mutex<Inner<F>>,
 }
 
-#[derive(Debug, Default)]
-struct Inner {
+#[derive(Debug)]
+struct Inner<F> {
     state: State,
     /// What queries are told while the server is left alone, and when that began.
-    open: Option<(Failure, Micros)>,
+    open: Option<(F, Micros)>,
 }
 
-impl Health {
-    pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, inner: Mutex::default() }
+impl<F: Clone + Display> Health<F> {
+    /// Of a server that was not asked yet.
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, inner: Mutex::new(Inner { state: State::default(), open: None }) }
     }
 
-    pub(super) fn now(&self) -> Micros {
+    /// The time that it goes by.
+    pub fn now(&self) -> Micros {
         self.clock.now()
     }
 
-    pub(super) fn state(&self) -> State {
+    /// What has been seen of the server.
+    pub fn state(&self) -> State {
         self.lock().state.clone()
     }
 
     /// Whether a query may ask the server. The one that may after a pause holds
     /// off the others for `hold`, the longest that it can take.
-    pub(super) fn admit(&self, hold: Duration) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// The failure for which the server is left alone.
+    pub fn admit(&self, hold: Duration) -> Result<(), F> {
         let now = self.clock.now();
         let inner = &mut *self.lock();
         let Some((failure, since)) = &mut inner.open else { return Ok(()) };
@@ -75,7 +83,8 @@ impl Health {
         Ok(())
     }
 
-    pub(super) fn succeeded(&self) {
+    /// Notes a success.
+    pub fn succeeded(&self) {
         let now = self.clock.now();
         let inner = &mut *self.lock();
         inner.open = None;
@@ -85,7 +94,7 @@ impl Health {
     }
 
     /// Notes a failure; `asked` is the pause that the server asked for.
-    pub(super) fn failed(&self, failure: &Failure, asked: Option<Duration>) {
+    pub fn failed(&self, failure: &F, asked: Option<Duration>) {
         let now = self.clock.now();
         let inner = &mut *self.lock();
         let state = &mut inner.state;
@@ -97,7 +106,7 @@ impl Health {
         inner.open = Some((failure.clone(), now));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Inner<F>> {
         // Each change is made in one piece, so a panic elsewhere leaves nothing half done.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,8 +130,8 @@ mod tests {
     // Longer than any test can take.
     const HOLD: Duration = Duration::from_hours(1);
 
-    fn down() -> Failure {
-        Failure::Unavailable("It is down.".to_owned())
+    fn down() -> String {
+        "It is down.".to_owned()
     }
 
     #[test]
@@ -159,7 +168,7 @@ mod tests {
 
     #[test]
     fn the_state_tells_what_was_seen() {
-        let health = Health::new(Clock::default());
+        let health = Health::<String>::new(Clock::default());
         assert_eq!(health.state(), State::default());
         health.failed(&down(), None);
         health.failed(&down(), Some(Duration::from_hours(100)));
