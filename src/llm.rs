@@ -33,6 +33,9 @@ pub const MOST_AT_ONCE: usize = 4;
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 /// How much of an error's answer is read, for its code.
 const MAX_ERROR_BYTES: usize = 64 << 10;
+/// What newer models get beside the tokens of their answer, because they count what
+/// they think, too.
+const THOUGHT: usize = 2_000;
 /// What is asked to see whether a server can answer anything.
 const PROBE: &str = "Answer with the word yes.";
 
@@ -267,7 +270,7 @@ impl Llm {
             stream: false,
             temperature: (!is_newer).then_some(0),
             max_tokens: (!is_newer).then_some(most),
-            max_completion_tokens: is_newer.then_some(most),
+            max_completion_tokens: is_newer.then_some(most + THOUGHT),
         };
         let body = serde_json::to_vec(&request).map_err(|_| self.failure(Kind::Refused, "can't be asked this"))?;
         let time = until.saturating_duration_since(Instant::now());

@@ -71,6 +71,19 @@ impl Audit {
     }
 }
 
+/// The length of the marks that a text begins with, and of the blanks between them.
+#[must_use]
+pub fn leading(text: &str) -> usize {
+    let mut end = 0;
+    for mark in marks(text) {
+        if !text[end..mark.start].trim_matches(' ').is_empty() {
+            break;
+        }
+        end = mark.end;
+    }
+    end
+}
+
 /// A mark, where it stands.
 struct Mark {
     start: usize,
@@ -189,6 +202,13 @@ mod tests {
         assert!(Audit::of("None.", |_| true).is_uncited());
         // A backtick that is not closed hides nothing.
         assert_eq!(audit("it`s [9]").2, [9]);
+    }
+
+    #[test]
+    fn marks_at_the_start_are_told_from_others() {
+        for (text, length) in [("[1] So [2]", 3), (" [1][2, 3]. So", 10), ("So [1]", 0), ("", 0), ("[x] [1]", 0)] {
+            assert_eq!(leading(text), length, "{text}");
+        }
     }
 
     fn answer() -> impl Strategy<Value = String> {

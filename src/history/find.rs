@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 
 use futures_util::FutureExt;
+use tokio::time::Instant;
 
-use super::compose::{self, Ask, Passage, Recall, Turn};
+use super::compose::{self, Ask, MOST_TOKENS, Passage, Recall, Turn};
+use super::model::{self, Writer};
 use super::rows;
 use super::{Conversation, Message};
 use crate::app::App;
@@ -14,6 +16,7 @@ use crate::clock::Micros;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::AccountId;
+use crate::llm::Llm;
 use crate::search::{self, Corpus, Filter, Lack, Mode, Request, Search};
 
 /// How many passages an answer is composed of, at most.
@@ -137,16 +140,39 @@ pub struct Question {
     pub budget: usize,
 }
 
-/// Answers questions from what was said, by quotations: one answer each, in the
-/// order of the questions.
+/// Answers questions from what was said: one answer each, in the order of the
+/// questions. Without a language model, and where it comes to nothing, an answer is
+/// made of quotations; each says who wrote it.
 ///
 /// # Errors
 /// As [`find`].
 pub async fn recall(app: &App, caller: &Caller, questions: &[Question], within: &Within) -> Result<Vec<Recall>> {
+    let until = app.llm.as_ref().map(|llm| llm.deadline());
     let searches = questions.iter().map(|question| find(app, caller, &question.query, within.clone(), PASSAGES, 0));
     let found = futures_util::future::try_join_all(searches).await?;
     let asks: Vec<Ask<'_>> = questions.iter().zip(&found).map(|(question, found)| ask(question, found)).collect();
-    Ok(compose::compose(&asks))
+    let answers = compose::compose(&asks);
+    match (&app.llm, until) {
+        (Some(llm), Some(until)) => Ok(written(llm, &asks, answers, until).await),
+        _ => Ok(answers),
+    }
+}
+
+/// The answers as the model writes them, and as they are where it does not.
+async fn written(llm: &Llm, asks: &[Ask<'_>], answers: Vec<Recall>, until: Instant) -> Vec<Recall> {
+    let material = compose::material(asks, &answers);
+    let writing = asks.iter().zip(answers).zip(&material).map(|((ask, answer), material)| async move {
+        // Nothing was found, or nothing fits.
+        if answer.content.is_empty() {
+            return answer;
+        }
+        let budget = ask.budget.min(MOST_TOKENS);
+        match model::write(llm, ask.query, budget, material, until).await {
+            Ok(written) => written,
+            Err(fault) => Recall { writer: Writer::Instead(llm.name().to_owned(), fault), ..answer },
+        }
+    });
+    futures_util::future::join_all(writing).await
 }
 
 fn ask<'a>(question: &'a Question, found: &'a Found) -> Ask<'a> {

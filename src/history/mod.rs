@@ -9,6 +9,7 @@ pub mod find;
 pub mod import;
 pub mod intake;
 pub mod jobs;
+pub mod model;
 pub mod ops;
 pub mod read;
 mod rows;

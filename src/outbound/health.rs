@@ -51,6 +51,7 @@ struct Inner<F> {
 
 impl<F: Clone + Display> Health<F> {
     /// Of a server that was not asked yet.
+    #[must_use]
     pub fn new(clock: Clock) -> Self {
         Self { clock, inner: Mutex::new(Inner { state: State::default(), open: None }) }
     }

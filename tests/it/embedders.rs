@@ -1,15 +1,9 @@
 //! The embedders that are not built in: a server of the `OpenAI` form, which a stub
 //! on a real socket plays, good or bad; and a transformer with its real weights.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::{HeaderMap, Response, StatusCode, Uri};
-use axum::serve::ListenerExt;
 use commonplace::clock::{Clock, Micros};
 use commonplace::embed::openai::{Failure, OpenAi, Settings};
 use commonplace::outbound::ApiKey;
@@ -18,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::harness::{Engine, Server, on_both_engines};
+use crate::stub::{Reply, Seen, Stub};
 
 on_both_engines!(
     what_waits_is_embedded_when_the_server_is_back,
@@ -27,82 +22,15 @@ on_both_engines!(
 
 const KEY: &str = "sk-very-secret";
 
-/// One request as the stub saw it.
-#[derive(Debug, Clone)]
-struct Seen {
-    path: String,
-    headers: HeaderMap,
-    body: Value,
-}
-
 impl Seen {
     fn texts(&self) -> Vec<String> {
         serde_json::from_value(self.body["input"].clone()).expect("a list of texts")
     }
 }
 
-/// What the stub does with a request.
-enum Reply {
-    /// Answers with this status, header and body.
-    Answer(u16, Option<(&'static str, String)>, String),
-    /// Never answers.
-    Never,
-    /// Begins to answer and never goes on.
-    Stall,
-    /// Sends without end.
-    Endless,
-    /// Answers well once it is let go.
-    Held(oneshot::Receiver<()>),
-}
-
-type Behaviour = Box<dyn FnMut(&Seen) -> Reply + Send>;
-
-struct Inner {
-    behaviour: Mutex<Behaviour>,
-    seen: Mutex<Vec<Seen>>,
-    connections: AtomicUsize,
-}
-
-/// A server of embeddings whose behaviour can be switched.
-struct Stub {
-    address: String,
-    inner: Arc<Inner>,
-    task: tokio::task::JoinHandle<()>,
-}
-
 impl Stub {
-    async fn start(behaviour: impl FnMut(&Seen) -> Reply + Send + 'static) -> Self {
-        let inner = Arc::new(Inner {
-            behaviour: Mutex::new(Box::new(behaviour)),
-            seen: Mutex::default(),
-            connections: AtomicUsize::new(0),
-        });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address").to_string();
-        let counted = Arc::clone(&inner);
-        let listener = listener.tap_io(move |_| {
-            counted.connections.fetch_add(1, Ordering::Relaxed);
-        });
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&inner));
-        let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("served") });
-        Self { address, inner, task }
-    }
-
-    fn behave(&self, behaviour: impl FnMut(&Seen) -> Reply + Send + 'static) {
-        *self.inner.behaviour.lock().expect("no panic before") = Box::new(behaviour);
-    }
-
-    fn seen(&self) -> Vec<Seen> {
-        self.inner.seen.lock().expect("no panic before").clone()
-    }
-
-    /// How many requests there were.
-    fn requests(&self) -> usize {
-        self.inner.seen.lock().expect("no panic before").len()
-    }
-
     fn settings(&self) -> Settings {
-        let mut settings = Settings::new(format!("http://{}/v1", self.address), "small");
+        let mut settings = Settings::new(self.base_url(), "small");
         settings.key = Some(ApiKey::new(KEY).expect("a key"));
         settings.first_wait = Duration::ZERO;
         // Only the tests of silent servers are about time.
@@ -119,45 +47,6 @@ impl Stub {
         let mut settings = self.settings();
         change(&mut settings);
         OpenAi::new(settings, Clock::default()).expect("good settings")
-    }
-}
-
-impl Drop for Stub {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn answer(State(inner): State<Arc<Inner>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    let body = serde_json::from_slice(&body).expect("a JSON request");
-    let seen = Seen { path: uri.path().to_owned(), headers, body };
-    let reply = inner.behaviour.lock().expect("no panic before")(&seen);
-    inner.seen.lock().expect("no panic before").push(seen.clone());
-    let begun = || futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"{\"data\": ["))]);
-    match reply {
-        Reply::Answer(status, header, body) => {
-            let mut response = Response::new(Body::from(body));
-            *response.status_mut() = StatusCode::from_u16(status).expect("a status");
-            if let Some((name, value)) = header {
-                response.headers_mut().insert(name, value.parse().expect("a header"));
-            }
-            response
-        }
-        Reply::Never => std::future::pending().await,
-        Reply::Stall => {
-            use futures_util::StreamExt;
-            Response::new(Body::from_stream(begun().chain(futures_util::stream::pending())))
-        }
-        Reply::Endless => {
-            let part = Bytes::from(vec![b' '; 1 << 20]);
-            Response::new(Body::from_stream(futures_util::stream::repeat_with(move || {
-                Ok::<_, std::io::Error>(part.clone())
-            })))
-        }
-        Reply::Held(go) => {
-            go.await.expect("let go");
-            Response::new(Body::from(good_answer(&seen)))
-        }
     }
 }
 
@@ -257,7 +146,7 @@ async fn many_texts_go_in_batches_over_one_connection() {
     assert_eq!(client.embed_documents(&texts).await, Ok(embeddings(&texts)));
     let sizes: Vec<usize> = stub.seen().iter().map(|seen| seen.texts().len()).collect();
     assert_eq!(sizes, [64, 64, 23, 1]);
-    assert_eq!(stub.inner.connections.load(Ordering::Relaxed), 1);
+    assert_eq!(stub.connections(), 1);
 }
 
 #[tokio::test]
@@ -577,10 +466,10 @@ async fn after_the_pause_one_query_asks_while_the_others_still_fail_at_once() {
     let (go, held) = oneshot::channel();
     let (arrived, arrival) = oneshot::channel();
     let mut once = Some((held, arrived));
-    stub.behave(move |_| {
+    stub.behave(move |seen| {
         let (held, arrived) = once.take().expect("one request");
         arrived.send(()).expect("awaited");
-        Reply::Held(held)
+        Reply::Held(held, good_answer(seen))
     });
     clock.advance_days(1);
     let asking = tokio::spawn({
@@ -632,7 +521,7 @@ fn the_real_minilm_gives_the_published_embeddings() {
 
 /// The program with the stub as its embedder.
 async fn server_with(engine: Engine, stub: &Stub) -> Server {
-    let url = format!("http://{}/v1", stub.address);
+    let url = stub.base_url();
     let settings = [("embedder", "openai"), ("embedder_url", url.as_str()), ("embedder_model", "small")];
     Server::start_with(engine, &settings).await
 }
@@ -692,7 +581,7 @@ async fn a_text_edited_meanwhile_is_not_given_the_embedding_of_the_old_one(engin
     stub.behave(move |seen| match once.take() {
         Some((held, arrived)) => {
             arrived.send(()).expect("awaited");
-            Reply::Held(held)
+            Reply::Held(held, good_answer(seen))
         }
         None => good(seen),
     });

@@ -408,6 +408,16 @@ impl Program {
         }
     }
 
+    /// Reads standard error from now on, up to its end.
+    pub fn log(&self) -> std::thread::JoinHandle<String> {
+        let mut stderr = self.stderr.lock().expect("not poisoned").take().expect("piped");
+        std::thread::spawn(move || {
+            let mut said = String::new();
+            stderr.read_to_string(&mut said).expect("readable");
+            said
+        })
+    }
+
     /// SIGKILL, at once.
     pub fn kill(mut self) {
         self.child.kill().expect("killed");

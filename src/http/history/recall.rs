@@ -55,16 +55,17 @@ pub struct InjectQuery {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InjectResponse {
-    /// The answer: quotations, each with the mark of its source.
+    /// The answer, with the marks of its sources: quotations, or what a language model wrote from them.
     content: String,
-    /// What they are from.
+    /// What it is from.
     sources: Vec<SourceBody>,
     /// How many tokens the answer has.
     token_count: usize,
     /// Seconds.
     processing_time: String,
-    /// What wrote it: `extractive`, nobody.
-    model: &'static str,
+    /// The model that wrote it. `extractive`: it is made of quotations; with the reason in brackets
+    /// where a model was asked. Of several answers all that there are, with commas between.
+    model: String,
     /// With several questions: the answer to each.
     #[serde(skip_serializing_if = "Option::is_none")]
     results: Option<Vec<InjectResult>>,
@@ -82,6 +83,8 @@ pub struct InjectResult {
     sources: Vec<SourceBody>,
     /// How many tokens it has.
     token_count: usize,
+    /// The model that wrote it, or `extractive`.
+    model: String,
 }
 
 /// What a quotation is from.
@@ -135,6 +138,7 @@ pub(in crate::http) async fn inject(
             query: question.query,
             content: answer.content,
             token_count: answer.tokens,
+            model: answer.writer.to_string(),
             sources: answer
                 .sources
                 .into_iter()
@@ -156,7 +160,15 @@ pub(in crate::http) async fn inject(
         sources: results.iter().flat_map(|result| result.sources.iter().cloned()).collect(),
         token_count: results.iter().map(|result| result.token_count).sum(),
         processing_time: format!("{}.{:03}s", millis / 1000, millis % 1000),
-        model: "extractive",
+        model: together(&results),
         results: several.then_some(results),
     }))
+}
+
+/// Who wrote several answers.
+fn together(results: &[InjectResult]) -> String {
+    let mut models: Vec<&str> = results.iter().map(|result| result.model.as_str()).collect();
+    models.sort_unstable();
+    models.dedup();
+    models.join(", ")
 }

@@ -1,0 +1,268 @@
+//! What a language model adds to chat history, with a stub on a real socket as its
+//! server; and that everything works without it.
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use crate::harness::{Engine, Server, User, on_both_engines};
+use crate::stub::{Reply, Seen, Stub};
+
+on_both_engines!(
+    a_model_writes_from_the_quotations_and_its_sources_are_those_it_cites,
+    what_a_model_cites_wrongly_is_removed_or_costs_it_the_answer,
+    what_a_model_writes_is_within_the_budget,
+    whatever_fails_the_quotations_are_the_answer,
+    several_questions_are_written_at_once_but_for_the_bound,
+);
+
+const KEY: &str = "sk-very-secret";
+
+/// An answer in the form of servers.
+fn answer_that(text: &str) -> String {
+    let choice = json!({"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"});
+    json!({"id": "x", "object": "chat.completion", "choices": [choice]}).to_string()
+}
+
+fn says(text: &str) -> Reply {
+    Reply::Answer(200, None, answer_that(text))
+}
+
+fn status(status: u16) -> Reply {
+    Reply::Answer(status, None, String::new())
+}
+
+impl Seen {
+    fn instruction(&self) -> &str {
+        self.body["messages"][0]["content"].as_str().expect("a text")
+    }
+
+    /// The mark of the passage with this title.
+    fn mark_of(&self, title: &str) -> usize {
+        let line = self.input().lines().find(|line| line.contains(&format!("] {title}, "))).expect("a passage");
+        line.trim_start_matches('[').split(']').next().and_then(|mark| mark.parse().ok()).expect("a mark")
+    }
+
+    fn input(&self) -> &str {
+        self.body["messages"][1]["content"].as_str().expect("a text")
+    }
+}
+
+/// The server with the stub as its language model.
+async fn server_with(engine: Engine, stub: &Stub, more: &[(&'static str, &str)]) -> Server {
+    let url = stub.base_url();
+    let settings = [("llm_url", url.as_str()), ("llm_model", "llama3"), ("llm_key", KEY)];
+    Server::start_with(engine, &[&settings, more].concat()).await
+}
+
+/// Takes a conversation in; its id.
+async fn take_in(user: &User, id: &str, title: &str, said: &[&str]) -> String {
+    let message = |(place, text): (usize, &&str)| {
+        let role = if place % 2 == 0 { "human" } else { "assistant" };
+        json!({"id": format!("{id}-{place}"), "role": role, "content": text})
+    };
+    let messages: Vec<Value> = said.iter().enumerate().map(message).collect();
+    let conversation = json!({"id": id, "title": title, "createdAt": "2026-03-04T10:00:00Z", "messages": messages});
+    let taken = user.post("/api/chat-history/ingest/custom-online", json!({ "conversation": conversation })).await;
+    taken.ok()["conversationId"].as_str().expect("an id").to_owned()
+}
+
+async fn lisbon(user: &User) -> String {
+    let said = ["Where do we stay in Lisbon?", "The flat in Alfama is booked from the 12th."];
+    take_in(user, "c1", "Trip", &said).await
+}
+
+async fn bread(user: &User) -> String {
+    take_in(user, "c2", "Bread", &["How long does rye dough rest?", "Rye dough rests for twelve hours."]).await
+}
+
+async fn recall(user: &User, body: Value) -> Value {
+    user.post("/api/chat-history/inject", body).await.ok()
+}
+
+async fn a_model_writes_from_the_quotations_and_its_sources_are_those_it_cites(engine: Engine) {
+    let stub = Stub::start(|seen| says(&format!("The flat in Alfama is booked [{}].", seen.mark_of("Trip")))).await;
+    let server = server_with(engine, &stub, &[]).await;
+    let ann = server.user("ann").await;
+    let id = lisbon(&ann).await;
+    bread(&ann).await;
+    let answer = recall(&ann, json!({"query": "Where do we stay in Lisbon, and how long does dough rest?"})).await;
+    let seen = stub.seen();
+    let mark = seen[0].mark_of("Trip");
+    assert_eq!(answer["content"], format!("The flat in Alfama is booked [{mark}]."));
+    assert_eq!(answer["model"], "llama3");
+    assert_eq!(answer["sources"].as_array().map(Vec::len), Some(1), "{answer}");
+    assert_eq!((&answer["sources"][0]["mark"], &answer["sources"][0]["conversationId"]), (&json!(mark), &json!(id)));
+    assert_eq!(seen.len(), 1);
+    assert_eq!((seen[0].path.as_str(), &seen[0].body["stream"]), ("/v1/chat/completions", &json!(false)));
+    assert_eq!((&seen[0].body["model"], &seen[0].body["max_tokens"]), (&json!("llama3"), &json!(600)));
+    assert_eq!(seen[0].headers["authorization"], format!("Bearer {KEY}"));
+    // The quotations are between two lines that they don't have, and nothing of them is among the orders.
+    let input = seen[0].input();
+    let fence = input.lines().next().expect("a line");
+    let parts: Vec<&str> = input.split(fence).collect();
+    assert_eq!(parts.len(), 3);
+    assert!(parts[1].contains(" Trip, 2026-03-04\nhuman: Where do we stay in Lisbon?\nassistant: The flat"));
+    assert!(parts[1].contains("rye dough"), "{input}");
+    assert!(!seen[0].instruction().contains("Alfama"));
+    assert!(!input.contains(&id) && !input.contains("c1-0"), "{input}");
+}
+
+async fn what_a_model_cites_wrongly_is_removed_or_costs_it_the_answer(engine: Engine) {
+    let stub = Stub::start(|_| says("Booked in Alfama [1, 7]. From the 12th [9].")).await;
+    let server = server_with(engine, &stub, &[]).await;
+    let ann = server.user("ann").await;
+    lisbon(&ann).await;
+    let question = json!({"query": "Where do we stay in Lisbon?"});
+    let answer = recall(&ann, question.clone()).await;
+    assert_eq!(answer["content"], "Booked in Alfama [1]. From the 12th.");
+    assert_eq!(answer["model"], "llama3");
+    for uncited in ["Booked in Alfama.", "Booked in Alfama [2].", "Booked `[1]`."] {
+        stub.behave(move |_| says(uncited));
+        let answer = recall(&ann, question.clone()).await;
+        assert_eq!(answer["model"], "extractive (llama3 cited no source)");
+        assert!(answer["content"].as_str().expect("a text").starts_with("[1] Trip"), "{answer}");
+        assert_eq!(answer["sources"][0]["mark"], json!(1));
+    }
+    // That is not the server's fault, so it goes on being asked.
+    assert_eq!(stub.requests(), 4);
+}
+
+async fn what_a_model_writes_is_within_the_budget(engine: Engine) {
+    let sentence = "The flat in Alfama is booked from the 12th [1]. ";
+    let stub = Stub::start(move |_| says(&sentence.repeat(100))).await;
+    let server = server_with(engine, &stub, &[]).await;
+    let ann = server.user("ann").await;
+    lisbon(&ann).await;
+    let answer = recall(&ann, json!({"query": "Where do we stay in Lisbon?", "maxTokens": 50})).await;
+    let content = answer["content"].as_str().expect("a text");
+    assert!(!content.is_empty() && format!("{content} ").replace(sentence, "").is_empty(), "{content}");
+    assert!(answer["tokenCount"].as_u64().is_some_and(|count| (25..=50).contains(&count)), "{answer}");
+    assert_eq!(answer["model"], "llama3");
+    let endless = "and so on ".repeat(1_000);
+    stub.behave(move |_| says(&format!("[1] {endless}")));
+    let answer = recall(&ann, json!({"query": "Where do we stay in Lisbon?", "maxTokens": 12_000})).await;
+    assert_eq!(answer["model"], "extractive (llama3 wrote too much)");
+    assert_eq!(stub.seen()[1].body["max_tokens"], json!(2_000));
+}
+
+type Behaviour = fn(&Seen) -> Reply;
+
+async fn whatever_fails_the_quotations_are_the_answer(engine: Engine) {
+    let stub = Stub::start(|_| status(500)).await;
+    let server = server_with(engine, &stub, &[("llm_timeout_seconds", "1")]).await;
+    let ann = server.user("ann").await;
+    lisbon(&ann).await;
+    let question = json!({"query": "Where do we stay in Lisbon?"});
+    let cases: [(&str, usize, Behaviour); 10] = [
+        ("is not available", 2, |_| status(500)),
+        ("is not available", 1, |_| Reply::Answer(429, Some(("retry-after", "60".to_owned())), String::new())),
+        ("is not set up rightly", 1, |_| status(401)),
+        ("did not take the request", 1, |_| status(400)),
+        ("gave no usable answer", 1, |_| Reply::Answer(200, None, "{\"choices\": [".to_owned())),
+        ("gave no usable answer", 1, |_| Reply::Endless),
+        ("can't be reached", 2, |_| Reply::HangUp),
+        ("wrote nothing", 1, |_| says("<think>Where do we stay")),
+        ("did not answer in time", 1, |_| Reply::Never),
+        ("did not answer in time", 1, |_| Reply::Stall),
+    ];
+    for (told, requests, behaviour) in cases {
+        stub.behave(behaviour);
+        let before = stub.requests();
+        let answer = recall(&ann, question.clone()).await;
+        assert_eq!(answer["model"], format!("extractive (llama3 {told})"));
+        assert!(answer["content"].as_str().expect("a text").contains("The flat in Alfama is booked"), "{answer}");
+        assert_eq!(answer["sources"][0]["conversationTitle"], "Trip");
+        assert_eq!(stub.requests() - before, requests, "{told}");
+        // A server that failed is left alone for a while, and nobody waits for it.
+        server.app.clock.advance_days(1);
+    }
+    stub.behave(|_| status(503));
+    recall(&ann, question.clone()).await;
+    let before = stub.requests();
+    assert_eq!(recall(&ann, question.clone()).await["model"], "extractive (llama3 is not available)");
+    assert_eq!(stub.requests(), before);
+    server.app.clock.advance_days(1);
+    stub.behave(|_| says("In Alfama [1]."));
+    assert_eq!(recall(&ann, question).await["model"], "llama3");
+}
+
+async fn several_questions_are_written_at_once_but_for_the_bound(engine: Engine) {
+    let stub = Stub::start(|seen| {
+        let quotes = |word| seen.input().contains(word);
+        match (quotes("The question: Where"), quotes("The question: How")) {
+            (true, _) => says("In Alfama [1]."),
+            (_, true) => says("Twelve hours [2]."),
+            _ => says("I do not know."),
+        }
+    })
+    .await;
+    let server = server_with(engine, &stub, &[]).await;
+    let ann = server.user("ann").await;
+    lisbon(&ann).await;
+    bread(&ann).await;
+    let queries = ["Where do we stay in Lisbon?", "How long does rye dough rest?", "rye", "quxzzy"];
+    let queries: Vec<Value> = queries.iter().map(|query| json!({"query": query, "maxTokens": 100})).collect();
+    let answer = recall(&ann, json!({ "queries": queries })).await;
+    let results = answer["results"].as_array().expect("a list");
+    let models: Vec<&str> = results.iter().map(|result| result["model"].as_str().expect("a text")).collect();
+    let uncited = "extractive (llama3 cited no source)";
+    assert_eq!(models, ["llama3", "llama3", uncited, "extractive"], "{answer}");
+    assert_eq!(answer["model"], format!("extractive, {uncited}, llama3"));
+    // A mark stands for one message in all of the answers.
+    let sources = answer["sources"].as_array().expect("a list");
+    let mark = |source: &Value| (source["mark"].clone(), source["messageId"].clone());
+    for (a, b) in sources.iter().map(mark).flat_map(|a| sources.iter().map(move |b| (a.clone(), mark(b)))) {
+        assert_eq!(a.0 == b.0, a.1 == b.1, "{answer}");
+    }
+    assert_eq!(results[1]["sources"][0]["conversationTitle"], "Bread");
+    // Nothing was found for the last, so there was nothing to write.
+    assert_eq!(stub.requests(), 3);
+    // Nobody is answered before four are asking.
+    let mut waiting = Vec::new();
+    stub.behave(move |_| {
+        let (go, held) = oneshot::channel();
+        waiting.push(go);
+        if waiting.len() == 4 {
+            waiting.drain(..).for_each(|go| go.send(()).expect("still waiting"));
+        }
+        Reply::Held(held, answer_that("In Alfama [1]."))
+    });
+    let many: Vec<Value> = (0..12).map(|_| json!({"query": "Where do we stay in Lisbon?"})).collect();
+    let answer = recall(&ann, json!({ "queries": many })).await;
+    assert_eq!((answer["results"].as_array().map(Vec::len), &answer["model"]), (Some(12), &json!("llama3")));
+    assert_eq!((stub.requests(), stub.most_at_once()), (15, 4));
+}
+
+/// What is written to the log of the program while it is asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_in_no_log_and_doctor_says_what_is_wrong() {
+    let stub = Stub::start(|_| status(401)).await;
+    let place = crate::harness::Place::new(Engine::Sqlite).await;
+    let url = stub.base_url();
+    let environment = [
+        ("COMMONPLACE_LLM_URL", url.as_str()),
+        ("COMMONPLACE_LLM_MODEL", "llama3"),
+        ("COMMONPLACE_LLM_KEY", KEY),
+        ("COMMONPLACE_LOG", "trace"),
+    ];
+    let program = crate::harness::Program::serve(&place, &environment);
+    let log = program.log();
+    let user = program.user();
+    lisbon(&user).await;
+    let answer = recall(&user, json!({"query": "Where do we stay in Lisbon?"})).await;
+    assert_eq!(answer["model"], "extractive (llama3 is not set up rightly)");
+    assert_eq!(stub.seen()[0].headers["authorization"], format!("Bearer {KEY}"));
+    program.kill();
+    let log = log.join().expect("no panic");
+    assert!(log.contains("does not accept the key (401)"), "{log}");
+    assert!(!log.contains(KEY) && !log.contains("Alfama"), "the log has what it must not have");
+    let mut doctor = crate::harness::command(&place, &["doctor"]);
+    let output = doctor.envs(environment).output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("The language model can't be asked") && said.contains("does not accept the key"), "{said}");
+    let mut config = crate::harness::command(&place, &["config"]);
+    let output = config.envs(environment).output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("llm_key") && !said.contains(KEY), "{said}");
+}
