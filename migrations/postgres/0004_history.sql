@@ -73,10 +73,23 @@ create index chunk_newest on chunk (account_id, created_at, doc);
 create index chunk_tsv on chunk using gin (tsv) with (fastupdate = off);
 create index chunk_to_embed on chunk (account_id, doc) where embedder is null;
 
+-- revision: that of the conversation when it was made. model: who wrote it, nobody
+-- where it is made of quotations.
+create table conversation_summary (
+    account_id bigint not null,
+    conversation_id text collate "C" not null,
+    revision bigint not null,
+    text text not null,
+    model text,
+    primary key (account_id, conversation_id),
+    foreign key (account_id, conversation_id) references conversation (account_id, id) on delete cascade
+);
+
 -- Statistics would keep samples of the texts, for the planner, also of those that were purged.
 alter table conversation alter column title set statistics 0;
 alter table conversation alter column title_lower set statistics 0;
 alter table message alter column text set statistics 0;
+alter table conversation_summary alter column text set statistics 0;
 alter table chunk alter column text set statistics 0;
 alter table chunk alter column words set statistics 0;
 alter table chunk alter column tsv set statistics 0;

@@ -71,6 +71,18 @@ create virtual table chunk_fts using fts5 (
     tokenize = 'porter ascii'
 );
 
+-- revision: that of the conversation when it was made. model: who wrote it, nobody
+-- where it is made of quotations.
+create table conversation_summary (
+    account_id integer not null,
+    conversation_id text not null,
+    revision integer not null,
+    text text not null,
+    model text,
+    primary key (account_id, conversation_id),
+    foreign key (account_id, conversation_id) references conversation (account_id, id) on delete cascade
+) without rowid;
+
 -- content: the messages as JSON. Chunks are made anew when it is restored.
 create table conversation_trash (
     account_id integer not null references account (id) on delete cascade,

@@ -224,7 +224,8 @@ impl Postgres {
         raw.close_on_drop();
         raw.execute(sqlx::raw_sql("set statement_timeout = 0")).await.map_err(storage)?;
         raw.execute(sqlx::raw_sql(
-            "vacuum memory, memory_version, trash, deletion, conversation, message, chunk, conversation_trash",
+            "vacuum memory, memory_version, trash, deletion, conversation, message, chunk, conversation_summary, \
+             conversation_trash",
         ))
         .await
         .map_err(storage)?;

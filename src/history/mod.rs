@@ -14,6 +14,7 @@ pub mod ops;
 pub mod read;
 mod rows;
 pub mod sentence;
+pub mod summary;
 pub mod tokens;
 pub mod when;
 

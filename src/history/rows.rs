@@ -558,3 +558,42 @@ pub(super) async fn is_any_link_over(tx: &mut Tx, now: Micros) -> Result<bool> {
 pub(super) async fn delete_ended_links(tx: &mut Tx, now: Micros) -> Result<()> {
     tx.execute("delete from conversation_link where expires_at <= $1", &[now.0.into()]).await.map(drop)
 }
+
+/// A summary as it is kept.
+#[derive(Debug, Clone)]
+pub(super) struct KeptSummary {
+    pub text: String,
+    /// The model that wrote it; nobody where it is made of quotations.
+    pub model: Option<String>,
+}
+
+/// The summary of a conversation as it is now.
+pub(super) async fn summary(tx: &mut Tx, account: AccountId, conversation: &str) -> Result<Option<KeptSummary>> {
+    let sql = "select s.text, s.model from conversation_summary s join conversation c \
+               on c.account_id = s.account_id and c.id = s.conversation_id and c.revision = s.revision \
+               where s.account_id = $1 and s.conversation_id = $2";
+    let row = tx.row(sql, &[account.0.into(), conversation.into()]).await?;
+    row.map(|mut row| Ok(KeptSummary { text: row.text(0)?, model: row.text_or_null(1)? })).transpose()
+}
+
+/// Keeps the summary of a conversation, if it is still of this revision.
+pub(super) async fn keep_summary(
+    tx: &mut Tx,
+    account: AccountId,
+    conversation: &Conversation,
+    summary: &KeptSummary,
+) -> Result<()> {
+    let sql = "insert into conversation_summary (account_id, conversation_id, revision, text, model) \
+               select account_id, id, revision, $4, $5 from conversation \
+               where account_id = $1 and id = $2 and revision = $3 \
+               on conflict (account_id, conversation_id) do update \
+               set revision = excluded.revision, text = excluded.text, model = excluded.model";
+    let values = [
+        account.0.into(),
+        (&conversation.id).into(),
+        conversation.revision.into(),
+        (&summary.text).into(),
+        summary.model.as_deref().into(),
+    ];
+    tx.execute(sql, &values).await.map(drop)
+}

@@ -95,6 +95,7 @@ fn described() -> OpenApiRouter<Web> {
         .routes(routes!(history::imports::get))
         .routes(routes!(history::imports::cancel))
         .routes(routes!(history::imports::follow))
+        .routes(routes!(history::summaries::get_or_generate))
         .routes(routes!(history::conversations::conversation))
         .routes(routes!(history::conversations::count))
         .routes(routes!(grants::list))

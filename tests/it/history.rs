@@ -10,6 +10,7 @@ use commonplace::history::find::{self, Question, Within};
 use commonplace::history::import::{Conversation, Message, Role};
 use commonplace::history::ops::{self, Incoming, Outcome};
 use commonplace::memory::delete::Deleted;
+use commonplace::history::summary;
 
 use crate::harness::{Engine, Place, Server, contains, on_both_engines, run};
 
@@ -189,6 +190,8 @@ async fn a_purged_conversation_leaves_no_trace(engine: Engine) {
         let (conversation, words) = marked();
         take_in(&server, &ann, vec![conversation]).await;
         let id = id_of(&server, &ann, "quux7zyx").await;
+        let summary = summary::get_or_generate(&server.app, &ann, &id).await.expect("a summary");
+        assert!(summary.text.contains("titlewordzyx\nquux0zyx"), "{}", summary.text);
         if engine == Engine::Sqlite {
             assert_eq!(traces(&place, &words).len(), words.len() + 1, "it is there before");
         }

@@ -13,6 +13,9 @@ on_both_engines!(
     what_a_model_writes_is_within_the_budget,
     whatever_fails_the_quotations_are_the_answer,
     several_questions_are_written_at_once_but_for_the_bound,
+    without_a_model_a_summary_is_made_of_sentences,
+    a_written_summary_is_kept_until_the_conversation_changes,
+    a_long_conversation_is_summarized_by_parts,
 );
 
 const KEY: &str = "sk-very-secret";
@@ -231,6 +234,102 @@ async fn several_questions_are_written_at_once_but_for_the_bound(engine: Engine)
     let answer = recall(&ann, json!({ "queries": many })).await;
     assert_eq!((answer["results"].as_array().map(Vec::len), &answer["model"]), (Some(12), &json!("llama3")));
     assert_eq!((stub.requests(), stub.most_at_once()), (15, 4));
+}
+
+async fn summary(user: &User, id: &str) -> Value {
+    user.post("/api/chat-history/summaries/get-or-generate", json!({"conversationId": id})).await.ok()
+}
+
+async fn without_a_model_a_summary_is_made_of_sentences(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (ann, bob) = (server.user("ann").await, server.user("bob").await);
+    let id = lisbon(&ann).await;
+    let sentences = "Trip\nWhere do we stay in Lisbon?\nThe flat in Alfama is booked from the 12th.";
+    let expected = json!({"status": "completed", "summary": sentences, "conversationId": id, "model": "extractive"});
+    for _ in 0..2 {
+        assert_eq!(summary(&ann, &id).await, expected);
+    }
+    let more = json!([{"id": "c1-2", "role": "human", "content": "Is there a washing machine in the flat?"}]);
+    let longer = json!({"conversation": {"id": "c1", "messages": more}});
+    ann.post("/api/chat-history/ingest/custom-online", longer).await.ok();
+    let longer = summary(&ann, &id).await;
+    assert_eq!(longer["summary"], format!("{sentences}\nIs there a washing machine in the flat?"));
+    for (user, id) in [(&bob, id.as_str()), (&ann, "conv_00000000000000000000000000000000"), (&ann, "x")] {
+        let answer = user.post("/api/chat-history/summaries/get-or-generate", json!({"conversationId": id})).await;
+        assert_eq!(answer.error(404), "There is no conversation with that id.");
+    }
+    ann.request(reqwest::Method::DELETE, "/api/chat-history/chats")
+        .json(&json!({"ids": [id]}))
+        .send()
+        .await
+        .expect("sent");
+    let gone = ann.post("/api/chat-history/summaries/get-or-generate", json!({"conversationId": id})).await;
+    assert_eq!(gone.error(404), "There is no conversation with that id.");
+}
+
+async fn a_written_summary_is_kept_until_the_conversation_changes(engine: Engine) {
+    let stub = Stub::start(|_| status(503)).await;
+    let mut server = server_with(engine, &stub, &[]).await;
+    let place = server.place.take().expect("its own");
+    let ann = server.user("ann").await;
+    let id = lisbon(&ann).await;
+    let failed = summary(&ann, &id).await;
+    assert_eq!(failed["model"], "extractive (llama3 is not available)");
+    assert!(failed["summary"].as_str().is_some_and(|text| text.starts_with("Trip\nWhere do we stay")), "{failed}");
+    assert_eq!(failed["status"], "completed");
+    // That stood in for it, and is not kept.
+    server.app.clock.advance_days(1);
+    let long = "They stay in Alfama. ".repeat(200);
+    stub.behave(move |_| says(&long));
+    let before = stub.requests();
+    let written = summary(&ann, &id).await;
+    assert_eq!(written["model"], "llama3");
+    let text = written["summary"].as_str().expect("a text");
+    assert!(format!("{text} ").replace("They stay in Alfama. ", "").is_empty(), "{text}");
+    assert!(commonplace::history::tokens::count(text) <= 200);
+    assert!(stub.seen()[before].input().contains("Title: Trip\n\nhuman: Where do we stay in Lisbon?\nassistant: The"));
+    assert_eq!(summary(&ann, &id).await, written);
+    assert_eq!(stub.requests(), before + 1);
+    let without = Server::start_at(&place, &[]).await;
+    assert_eq!(summary(&without.with_token(&ann.token), &id).await, written);
+    let more = json!([{"id": "c1-2", "role": "human", "content": "And the umbrella?"}]);
+    let longer = json!({"conversation": {"id": "c1", "messages": more}});
+    ann.post("/api/chat-history/ingest/custom-online", longer).await.ok();
+    stub.behave(|_| says("They ask for an umbrella."));
+    assert_eq!(summary(&ann, &id).await["summary"], "They ask for an umbrella.");
+    assert_eq!(stub.requests(), before + 2);
+    assert!(stub.seen()[before + 1].input().contains("umbrella"));
+    // What nobody wrote is written when there is a model.
+    let other = bread(&ann).await;
+    assert_eq!(summary(&without.with_token(&ann.token), &other).await["model"], "extractive");
+    assert_eq!(summary(&ann, &other).await["model"], "llama3");
+}
+
+async fn a_long_conversation_is_summarized_by_parts(engine: Engine) {
+    let stub = Stub::start(|seen| {
+        let part = seen.instruction().strip_prefix("Take notes of part ");
+        match part.and_then(|rest| rest.split(' ').next()) {
+            Some(part) => says(&format!("Note {part}.")),
+            None => says("All in all a river."),
+        }
+    })
+    .await;
+    let server = server_with(engine, &stub, &[]).await;
+    let ann = server.user("ann").await;
+    let long: Vec<String> = (0..1_000).map(|n| format!("Sentence number {n} is about the river.")).collect();
+    let id = take_in(&ann, "long", "River", &["Tell me all.", &long.join(" ")]).await;
+    assert_eq!(summary(&ann, &id).await["summary"], "All in all a river.");
+    let seen = stub.seen();
+    let (last, parts) = seen.split_last().expect("requests");
+    assert!((3..=8).contains(&parts.len()), "{}", parts.len());
+    assert!(parts.iter().all(|part| commonplace::history::tokens::count(part.input()) < 2_600));
+    let notes: Vec<String> =
+        (1..=parts.len()).map(|part| format!("Notes of part {part} of {}:\nNote {part}.", parts.len())).collect();
+    assert!(last.input().contains(&notes.join("\n\n")), "{}", last.input());
+    // One part that is missing is a summary that is missing something.
+    stub.behave(|seen| if seen.instruction().starts_with("Take notes of part 2") { status(500) } else { says("So.") });
+    let id = take_in(&ann, "again", "River", &["Tell me all again.", &long.join(" ")]).await;
+    assert_eq!(summary(&ann, &id).await["model"], "extractive (llama3 is not available)");
 }
 
 /// What is written to the log of the program while it is asked.

@@ -150,7 +150,8 @@ fn clear_gaps(connection: &mut Connection, history: bool) -> Result<()> {
 
 /// Whether a table is a part of the history.
 fn is_history(table: &str) -> bool {
-    table.starts_with("chunk") || matches!(table, "conversation" | "message" | "conversation_trash")
+    table.starts_with("chunk")
+        || matches!(table, "conversation" | "message" | "conversation_summary" | "conversation_trash")
 }
 
 /// The header of a b-tree page.

@@ -7,6 +7,7 @@ pub(super) mod imports;
 pub(super) mod ingest;
 pub(super) mod recall;
 pub(super) mod search;
+pub(super) mod summaries;
 
 use crate::history::import::Role;
 
