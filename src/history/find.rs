@@ -8,8 +8,7 @@ use tokio::time::Instant;
 
 use super::compose::{self, Ask, MOST_TOKENS, Passage, Recall, Turn};
 use super::model::{self, Writer};
-use super::rows;
-use super::{Conversation, Message};
+use super::{Conversation, Message, refine, rows};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Micros;
@@ -43,6 +42,8 @@ impl From<Within> for Filter {
 /// A passage that was found.
 #[derive(Debug, Clone)]
 pub struct Hit {
+    /// Its number in the index.
+    pub(super) doc: i64,
     /// The conversation that it is of.
     pub conversation: Conversation,
     /// How well it fits, 0 to 1.
@@ -116,6 +117,7 @@ async fn find_in(tx: &mut Tx, search: &Search, account: AccountId, request: &Req
             }
         }
         found.push(Hit {
+            doc: scored.candidate.doc,
             conversation: conversation.clone(),
             score: scored.score,
             first: usize::try_from(place.first).unwrap_or(0),
@@ -140,6 +142,86 @@ pub struct Question {
     pub budget: usize,
 }
 
+/// How to answer, beyond what is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Manner {
+    /// Passages of this platform count a little more.
+    pub platform: Option<String>,
+    /// Whether a language model is to look for other wordings of the questions, too, and
+    /// to order what is found. Without one this changes nothing.
+    pub is_thorough: bool,
+    /// What was said before the questions. It helps with those wordings, and with
+    /// nothing else: nobody has measured that it helps the search itself.
+    pub context: String,
+}
+
+/// The same as [`find`], in the order that a language model gives the first of the
+/// passages, if there is one and it does.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_ordered(
+    app: &App,
+    caller: &Caller,
+    query: &str,
+    within: Within,
+    limit: i64,
+    around: usize,
+) -> Result<Found> {
+    let Some(llm) = &app.llm else { return find(app, caller, query, within, limit, around).await };
+    let until = llm.deadline();
+    // What is ordered does not depend on how many are wanted.
+    let seen = i64::try_from(refine::ORDERED).unwrap_or(i64::MAX).max(limit);
+    let mut found = find(app, caller, query, within, seen, around).await?;
+    refine::reorder(llm, query, &mut found.hits, until).await;
+    found.hits.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+/// What is found for a question, in the manner that is asked for.
+async fn look(
+    app: &App,
+    caller: &Caller,
+    query: &str,
+    within: &Within,
+    manner: &Manner,
+    until: Option<Instant>,
+) -> Result<Found> {
+    let one = |query: String| async move { find(app, caller, &query, within.clone(), PASSAGES, 0).await };
+    let mut found = match (&app.llm, until) {
+        (Some(llm), Some(until)) if manner.is_thorough => {
+            // A third of the time for each step, so that some is left for writing.
+            let begun = Instant::now();
+            let third = until.saturating_duration_since(begun) / 3;
+            let mut queries = refine::paraphrases(llm, query, &manner.context, begun + third).await;
+            queries.insert(0, query.to_owned());
+            let lists = futures_util::future::try_join_all(queries.into_iter().map(one)).await?;
+            let mut found = together(lists);
+            refine::reorder(llm, query, &mut found.hits, begun + third * 2).await;
+            found
+        }
+        _ => one(query.to_owned()).await?,
+    };
+    if let Some(platform) = &manner.platform {
+        refine::lift(&mut found.hits, platform);
+    }
+    Ok(found)
+}
+
+/// What was found in several searches, the first of them the question itself.
+fn together(mut all: Vec<Found>) -> Found {
+    if all.len() < 2 {
+        return all.pop().unwrap_or_default();
+    }
+    let (mut lists, mut lacks, mut is_unloaded) = (Vec::new(), Vec::new(), false);
+    for found in all {
+        is_unloaded |= found.is_unloaded;
+        lacks.extend(found.lacks.into_iter().filter(|lack| !lacks.contains(lack)).collect::<Vec<_>>());
+        lists.push(found.hits);
+    }
+    Found { hits: refine::fused(lists), lacks, is_unloaded }
+}
+
 /// Answers questions from what was said: one answer each, in the order of the
 /// questions. Without a language model, and where it comes to nothing, an answer is
 /// made of quotations; each says who wrote it.
@@ -147,8 +229,22 @@ pub struct Question {
 /// # Errors
 /// As [`find`].
 pub async fn recall(app: &App, caller: &Caller, questions: &[Question], within: &Within) -> Result<Vec<Recall>> {
+    recall_in(app, caller, questions, within, &Manner::default()).await
+}
+
+/// The same in a manner of one's own.
+///
+/// # Errors
+/// As [`find`].
+pub async fn recall_in(
+    app: &App,
+    caller: &Caller,
+    questions: &[Question],
+    within: &Within,
+    manner: &Manner,
+) -> Result<Vec<Recall>> {
     let until = app.llm.as_ref().map(|llm| llm.deadline());
-    let searches = questions.iter().map(|question| find(app, caller, &question.query, within.clone(), PASSAGES, 0));
+    let searches = questions.iter().map(|question| look(app, caller, &question.query, within, manner, until));
     let found = futures_util::future::try_join_all(searches).await?;
     let asks: Vec<Ask<'_>> = questions.iter().zip(&found).map(|(question, found)| ask(question, found)).collect();
     let answers = compose::compose(&asks);

@@ -12,6 +12,7 @@ pub mod jobs;
 pub mod model;
 pub mod ops;
 pub mod read;
+mod refine;
 mod rows;
 pub mod sentence;
 pub mod summary;

@@ -13,6 +13,10 @@ on_both_engines!(
     what_a_model_writes_is_within_the_budget,
     whatever_fails_the_quotations_are_the_answer,
     several_questions_are_written_at_once_but_for_the_bound,
+    with_quality_other_wordings_are_looked_for_and_a_model_orders_what_is_found,
+    a_step_that_fails_is_left_out,
+    a_search_is_ordered_by_the_model_unless_that_is_skipped,
+    without_a_model_every_field_is_taken_and_none_hides_anything,
     without_a_model_a_summary_is_made_of_sentences,
     a_written_summary_is_kept_until_the_conversation_changes,
     a_long_conversation_is_summarized_by_parts,
@@ -234,6 +238,127 @@ async fn several_questions_are_written_at_once_but_for_the_bound(engine: Engine)
     let answer = recall(&ann, json!({ "queries": many })).await;
     assert_eq!((answer["results"].as_array().map(Vec::len), &answer["model"]), (Some(12), &json!("llama3")));
     assert_eq!((stub.requests(), stub.most_at_once()), (15, 4));
+}
+
+/// What the stub is asked to do.
+fn task(seen: &Seen) -> &'static str {
+    let tasks = [("You word", "word"), ("You order", "order"), ("You answer", "answer")];
+    let task = tasks.iter().find(|(begin, _)| seen.instruction().starts_with(begin));
+    task.map(|(_, name)| *name).expect("a task that is known")
+}
+
+impl Seen {
+    /// The number of the line that a passage is, where they are to be ordered.
+    fn number_of(&self, text: &str) -> String {
+        let line = self.input().lines().find(|line| line.starts_with('[') && line.contains(text)).expect("a passage");
+        line.trim_start_matches('[').split(']').next().expect("a number").to_owned()
+    }
+}
+
+fn tasks(stub: &Stub) -> Vec<&'static str> {
+    stub.seen().iter().map(task).collect()
+}
+
+async fn with_quality_other_wordings_are_looked_for_and_a_model_orders_what_is_found(engine: Engine) {
+    let stub = Stub::start(|seen| match task(seen) {
+        "word" => says("1. rye dough\n2. Alfama"),
+        "order" => says(&format!("{}, 99", seen.number_of("Rye dough rests"))),
+        _ => says(&format!("It is in Alfama [{}].", seen.mark_of("Trip"))),
+    })
+    .await;
+    let server = server_with(engine, &stub, &[]).await;
+    let ann = server.user("ann").await;
+    lisbon(&ann).await;
+    bread(&ann).await;
+    // Nothing of what is stored is found by the question itself.
+    let question = json!({"query": "quxzzy", "conversationContext": "We speak of flats and of bread.", "quality": true,
+                          "conversationHistory": [{"role": "user", "content": "And before?"}]});
+    let answer = recall(&ann, question).await;
+    assert_eq!((&answer["model"], &answer["sources"][0]["conversationTitle"]), (&json!("llama3"), &json!("Trip")));
+    assert_eq!(tasks(&stub), ["word", "order", "answer"]);
+    let seen = stub.seen();
+    let context = "We speak of flats and of bread.\nuser: And before?";
+    assert!(seen[0].input().contains(context) && seen[0].input().ends_with("The query: quxzzy"));
+    assert!(!seen[1].input().contains(context) && !seen[2].input().contains(context));
+    // The strongest is the first.
+    let first = seen[2].input().lines().nth(1).expect("a passage");
+    assert!(first.starts_with('[') && first.contains("Bread"), "{first}");
+    // Without it the model only writes, and here there is nothing to write from.
+    assert_eq!(recall(&ann, json!({"query": "quxzzy"})).await["content"], "");
+    assert_eq!(stub.requests(), 3);
+}
+
+async fn a_step_that_fails_is_left_out(engine: Engine) {
+    let query = "Where do we stay in Lisbon, and how long does rye dough rest?";
+    let question = json!({"query": query, "quality": true});
+    for failing in ["word", "order", "answer"] {
+        let stub = Stub::start(move |seen| match task(seen) {
+            // It is no failure of the server, so the next step is tried.
+            task if task == failing => status(400),
+            "word" => says("rye dough"),
+            "order" => says("1"),
+            _ => says("In Alfama [1]."),
+        })
+        .await;
+        let server = server_with(engine, &stub, &[]).await;
+        let ann = server.user("ann").await;
+        lisbon(&ann).await;
+        bread(&ann).await;
+        let answer = recall(&ann, question.clone()).await;
+        assert_eq!(tasks(&stub), ["word", "order", "answer"]);
+        let model = if failing == "answer" { "extractive (llama3 did not take the request)" } else { "llama3" };
+        assert_eq!(answer["model"], model);
+        assert!(answer["content"].as_str().is_some_and(|text| text.contains("Alfama")), "{answer}");
+    }
+    // A server that is down is noticed by the first step, and the others don't wait for it.
+    let stub = Stub::start(|_| status(503)).await;
+    let server = server_with(engine, &stub, &[]).await;
+    let ann = server.user("ann").await;
+    lisbon(&ann).await;
+    let answer = recall(&ann, question).await;
+    assert_eq!(answer["model"], "extractive (llama3 is not available)");
+    assert_eq!(stub.requests(), 2);
+}
+
+async fn a_search_is_ordered_by_the_model_unless_that_is_skipped(engine: Engine) {
+    let stub = Stub::start(|seen| says(&seen.number_of("Rye dough rests"))).await;
+    let server = server_with(engine, &stub, &[]).await;
+    let ann = server.user("ann").await;
+    lisbon(&ann).await;
+    bread(&ann).await;
+    let search = async |body: Value| {
+        let found = ann.post("/api/chat-history/search", body).await.ok();
+        let results = found["results"].as_array().expect("a list").clone();
+        let titles: Vec<String> = results.iter().map(|hit| hit["title"].as_str().expect("a text").to_owned()).collect();
+        assert!(results.is_sorted_by(|a, b| a["score"].as_f64() >= b["score"].as_f64()), "{found}");
+        titles
+    };
+    let query = "Where do we stay in Lisbon, in the flat in Alfama? And rye?";
+    assert_eq!(search(json!({"query": query, "skipRerank": true})).await, ["Trip", "Bread"]);
+    assert_eq!(stub.requests(), 0);
+    assert_eq!(search(json!({"query": query})).await, ["Bread", "Trip"]);
+    assert_eq!(search(json!({"query": query, "skipRerank": false, "limit": 1})).await, ["Bread"]);
+    stub.behave(|_| status(500));
+    assert_eq!(search(json!({"query": query, "skipRerank": null})).await, ["Trip", "Bread"]);
+}
+
+async fn without_a_model_every_field_is_taken_and_none_hides_anything(engine: Engine) {
+    let server = Server::start(engine).await;
+    let ann = server.user("ann").await;
+    lisbon(&ann).await;
+    let plain = recall(&ann, json!({"query": "Where do we stay in Lisbon?"})).await;
+    let all = json!({"query": "Where do we stay in Lisbon?", "maxTokens": 12_000, "platform": "typingmind",
+                     "conversationContext": "bread", "conversationHistory": [{"role": "user", "content": "rye"}],
+                     "quality": true});
+    let full = recall(&ann, all).await;
+    assert_eq!((&full["content"], &full["model"]), (&plain["content"], &json!("extractive")));
+    assert!(plain["content"].as_str().is_some_and(|text| text.contains("Alfama")), "{plain}");
+    for hint in ["all", "custom", ""] {
+        let hinted = recall(&ann, json!({"query": "Where do we stay in Lisbon?", "platform": hint})).await;
+        assert_eq!(hinted["content"], plain["content"]);
+    }
+    let found = json!({"query": "Lisbon", "skipRerank": true});
+    assert_eq!(ann.post("/api/chat-history/search", found).await.ok()["totalResults"], 1);
 }
 
 async fn summary(user: &User, id: &str) -> Value {

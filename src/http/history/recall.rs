@@ -5,16 +5,20 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::platform;
 use crate::app::App;
 use crate::clock::Micros;
 use crate::error::{Error, Result};
-use crate::history::find::{self, Question, Within};
+use crate::history::find::{self, Manner, Question, Within};
 use crate::http::extract::{Auth, Body, time};
 
 /// How many tokens an answer may have without being asked for.
 const TOKENS: usize = 600;
 /// Most questions in one request.
 const MOST_QUESTIONS: usize = 15;
+
+/// How much of what was said before the question is used, in characters.
+const CONTEXT: usize = 2_000;
 
 /// What to recall: one `query`, or several `queries`.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -23,13 +27,27 @@ pub struct InjectRequest {
     /// What is asked.
     #[serde(default)]
     query: Option<String>,
-    /// How many tokens the answer may have: 600 without it, 2,000 at most.
+    /// How many tokens the answer may have: 600 without it. More than 2,000 are taken as 2,000.
     #[serde(default)]
     max_tokens: Option<usize>,
     /// Several questions, each with an answer of its own.
     #[serde(default)]
     #[schema(max_items = 15)]
     queries: Option<Vec<InjectQuery>>,
+    /// A hint: what was said there counts a little more. Nothing is left out.
+    #[serde(default)]
+    platform: Option<String>,
+    /// What the question is asked in. It is used with `quality`, where the server has a language
+    /// model, to find what is meant by words such as "it"; else it is ignored.
+    #[serde(default)]
+    conversation_context: Option<String>,
+    /// The turns before the question, oldest first; used as `conversationContext` is.
+    #[serde(default)]
+    conversation_history: Option<Vec<InjectTurn>>,
+    /// Takes more time: a language model, where the server has one, words the question in other
+    /// ways that are looked for, too, and orders what is found.
+    #[serde(default)]
+    quality: Option<bool>,
     /// Said at or after.
     #[serde(default, deserialize_with = "time")]
     #[schema(schema_with = crate::http::openapi::time_schema)]
@@ -49,6 +67,15 @@ pub struct InjectQuery {
     /// How many tokens the answer may have.
     #[serde(default)]
     max_tokens: Option<usize>,
+}
+
+/// A turn of the conversation that the question is asked in.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct InjectTurn {
+    /// Such as `user`.
+    role: String,
+    /// What was said.
+    content: String,
 }
 
 /// What was said about it.
@@ -130,7 +157,12 @@ pub(in crate::http) async fn inject(
         return Err(Error::invalid(format!("Give a 'query', or 1 to {MOST_QUESTIONS} 'queries'.")));
     }
     let within = Within { platform: None, after: body.after, before: body.before };
-    let answers = find::recall(&app, &caller, &questions, &within).await?;
+    let manner = Manner {
+        platform: platform(body.platform),
+        is_thorough: body.quality == Some(true),
+        context: context(body.conversation_context, body.conversation_history),
+    };
+    let answers = find::recall_in(&app, &caller, &questions, &within, &manner).await?;
     let results: Vec<InjectResult> = questions
         .into_iter()
         .zip(answers)
@@ -163,6 +195,16 @@ pub(in crate::http) async fn inject(
         model: together(&results),
         results: several.then_some(results),
     }))
+}
+
+/// What was said before the question: the end of it.
+fn context(given: Option<String>, turns: Option<Vec<InjectTurn>>) -> String {
+    let turns = turns.unwrap_or_default().into_iter();
+    let turns = turns.map(|InjectTurn { role, content }| format!("{role}: {content}"));
+    let all: Vec<String> = given.into_iter().chain(turns).collect();
+    let all = all.join("\n");
+    let start = all.char_indices().rev().nth(CONTEXT - 1).map_or(0, |(start, _)| start);
+    all[start..].to_owned()
 }
 
 /// Who wrote several answers.

@@ -30,6 +30,10 @@ pub struct SearchRequest {
     #[serde(default)]
     #[schema(minimum = 0, maximum = 20, nullable)]
     context_chunks: Option<usize>,
+    /// Leaves the order to the search. Else a language model, where the server has one, orders the
+    /// first twenty passages.
+    #[serde(default)]
+    skip_rerank: Option<bool>,
     /// Said at or after.
     #[serde(default, deserialize_with = "time")]
     #[schema(schema_with = crate::http::openapi::time_schema)]
@@ -114,7 +118,11 @@ pub(in crate::http) async fn search(
     }
     let provider = body.provider.clone().unwrap_or_else(|| "all".to_owned());
     let within = Within { platform: platform(body.provider), after: body.after, before: body.before };
-    let found = find::find(&app, &caller, &body.query, within, limit, around).await?;
+    let found = if body.skip_rerank == Some(true) {
+        find::find(&app, &caller, &body.query, within, limit, around).await?
+    } else {
+        find::find_ordered(&app, &caller, &body.query, within, limit, around).await?
+    };
     let result = |hit: find::Hit| {
         let first = hit.messages.first();
         let text: Vec<&str> = hit.messages.iter().map(|message| message.text.as_str()).collect();
