@@ -1,13 +1,15 @@
 //! Finding what was said: passages with what stands around them, and answers
 //! made of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::FutureExt;
+use jiff::tz::Offset;
 use tokio::time::Instant;
 
 use super::compose::{self, Ask, MOST_TOKENS, Passage, Recall, Turn};
 use super::model::{self, Writer};
+use super::when::When;
 use super::{Conversation, Message, refine, rows};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
@@ -18,6 +20,8 @@ use crate::id::AccountId;
 use crate::llm::Llm;
 use crate::search::{self, Corpus, Filter, Lack, Mode, Request, Search};
 
+/// What a passage counts that was said at another time than the query names.
+const ANOTHER_TIME: f32 = 0.5;
 /// How many passages an answer is composed of, at most.
 const PASSAGES: i64 = 50;
 
@@ -68,10 +72,41 @@ pub struct Found {
 
 /// Finds passages, each with up to `around` messages around it.
 ///
+/// A time that the query names, such as "last month", makes what was said then
+/// count more, and hides nothing: people remember times wrongly, and of the
+/// questions of `LoCoMo` that name one, one in seven is answered at another.
+///
 /// # Errors
 /// [`crate::Error::Forbidden`] without the scope `read`.
 pub async fn find(app: &App, caller: &Caller, query: &str, within: Within, limit: i64, around: usize) -> Result<Found> {
     caller.require(Scope::Read)?;
+    let is_bound = within.after.is_some() || within.before.is_some();
+    let when = if is_bound { None } else { When::of(query, app.clock.now(), Offset::UTC) };
+    let Some(when) = when else { return find_plainly(app, caller, query, within, limit, around).await };
+    let rest = when.rest(query);
+    let query = if rest.is_empty() { query } else { &rest };
+    let then = Within { after: when.after, before: when.before, ..within.clone() };
+    let (then, ever) = tokio::try_join!(
+        find_plainly(app, caller, query, then, limit, around),
+        find_plainly(app, caller, query, within, limit, around)
+    )?;
+    let known: HashSet<i64> = then.hits.iter().map(|hit| hit.doc).collect();
+    let mut found = Found { hits: then.hits, ..ever };
+    let others = ever.hits.into_iter().filter(|hit| !known.contains(&hit.doc));
+    found.hits.extend(others.map(|hit| Hit { score: hit.score * ANOTHER_TIME, ..hit }));
+    found.hits.sort_by(|a, b| b.score.total_cmp(&a.score));
+    found.hits.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+async fn find_plainly(
+    app: &App,
+    caller: &Caller,
+    query: &str,
+    within: Within,
+    limit: i64,
+    around: usize,
+) -> Result<Found> {
     let Some(request) = search::ask(app, Corpus::Chunks, query, Mode::Hybrid, within.into(), 0, limit).await else {
         return Ok(Found::default());
     };

@@ -89,3 +89,29 @@ pub async fn pin(app: &App, caller: &Caller, ids: Vec<String>, is_pinned: bool) 
     let pinned = usize::try_from(pinned.await?).unwrap_or(count);
     Ok((pinned, count - pinned))
 }
+
+/// What there is of a platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// The platform.
+    pub platform: String,
+    /// How many conversations.
+    pub conversations: i64,
+    /// How many messages they have.
+    pub messages: i64,
+    /// How many tokens.
+    pub tokens: i64,
+    /// When the first of them began.
+    pub first: Micros,
+    /// When the last of them was changed.
+    pub last: Micros,
+}
+
+/// What there is, by platform, most conversations first.
+///
+/// # Errors
+/// [`crate::Error::Forbidden`] without the scope `read`.
+pub async fn overview(app: &App, caller: &Caller) -> Result<Vec<Volume>> {
+    caller.require(Scope::Read)?;
+    app.db.read(caller.account, |tx, account| rows::overview(tx, *account).boxed()).await
+}

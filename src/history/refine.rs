@@ -173,6 +173,7 @@ mod tests {
             token_count: 0,
             is_pinned: false,
             revision: 1,
+            import: None,
         };
         Hit { doc, conversation, score, first: 0, messages: Vec::new(), around: Vec::new() }
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::import::Role;
-use super::read::Which;
+use super::read::{Volume, Which};
 use super::{Conversation, Message};
 use crate::clock::Micros;
 use crate::db::{Row, Tx, Value};
@@ -464,6 +464,24 @@ pub(super) async fn delete_all(tx: &mut Tx, account: AccountId) -> Result<()> {
 
 pub(super) async fn count(tx: &mut Tx, account: AccountId) -> Result<i64> {
     tx.one("select count(*) from conversation where account_id = $1", &[account.0.into()]).await?.int(0)
+}
+
+/// What there is, by platform.
+pub(super) async fn overview(tx: &mut Tx, account: AccountId) -> Result<Vec<Volume>> {
+    let sql = "select platform, count(*), cast(sum(message_count) as bigint), cast(sum(token_count) as bigint), \
+               min(created_at), max(updated_at) from conversation where account_id = $1 \
+               group by platform order by count(*) desc, platform";
+    let volume = |mut row: Row| {
+        Ok(Volume {
+            platform: row.text(0)?,
+            conversations: row.int(1)?,
+            messages: row.int(2)?,
+            tokens: row.int(3)?,
+            first: Micros(row.int(4)?),
+            last: Micros(row.int(5)?),
+        })
+    };
+    tx.rows(sql, &[account.0.into()]).await?.into_iter().map(volume).collect()
 }
 
 /// The conditions of a [`Which`], as the values of [`which`] are.

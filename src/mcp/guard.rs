@@ -29,6 +29,8 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub(super) struct Asker {
     pub caller: Caller,
+    /// The server's URL as the client knows it; none without a server.
+    pub base: Option<String>,
     /// Set by a tool that the caller's scopes don't cover.
     pub lacks: Arc<OnceLock<Scope>>,
 }
@@ -82,10 +84,12 @@ async fn answer(guard: &Guard, request: Request, next: Next) -> Result<Response>
     let config = &guard.app.config;
     let wait = Duration::from_secs(config.request_timeout_seconds);
     let bytes = body::read(body, config.max_body_bytes, wait).await?;
-    let asker = Asker { caller, lacks: Arc::default() };
+    let host = parts.headers.get(header::HOST).cloned();
+    let named = host.as_ref().and_then(|host| host.to_str().ok());
+    let base = Some(guard.addresses.base_for(named).to_owned());
+    let asker = Asker { caller, base, lacks: Arc::default() };
     let (lacks, held) = (Arc::clone(&asker.lacks), asker.caller.scopes().clone());
     parts.extensions.insert(asker);
-    let host = parts.headers.get(header::HOST).cloned();
     let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
     let Some(scope) = lacks.get() else { return Ok(response) };
     let challenge = guard.challenge(host.as_ref(), &held.with(*scope), Some("insufficient_scope"))?;

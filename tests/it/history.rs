@@ -9,8 +9,8 @@ use commonplace::history::delete::{self, How, To};
 use commonplace::history::find::{self, Question, Within};
 use commonplace::history::import::{Conversation, Message, Role};
 use commonplace::history::ops::{self, Incoming, Outcome};
-use commonplace::memory::delete::Deleted;
 use commonplace::history::summary;
+use commonplace::memory::delete::Deleted;
 
 use crate::harness::{Engine, Place, Server, contains, on_both_engines, run};
 

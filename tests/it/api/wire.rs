@@ -127,6 +127,7 @@ pub fn operations(ids: &Ids<'_>) -> Vec<Operation> {
         get("/api/chat-history/imports/{importId}/events", "", "read"),
         get("/api/chat-history/export", &format!("{of_conversation}&format=markdown"), "read"),
         reading("/api/chat-history/export", json!({"conversationId": conversation})),
+        reading("/api/chat-history/summaries/get-or-generate", json!({"conversationId": conversation})),
         reading("/api/chat-history/search", json!({"query": "secret"})),
         reading("/api/chat-history/inject", json!({"queries": [{"query": "secret"}]})),
         get("/metrics", "", "admin"),

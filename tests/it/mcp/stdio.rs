@@ -145,7 +145,7 @@ async fn it_outlives_what_it_can_not_read(engine: Engine) {
         assert!(answer["error"]["code"].is_i64(), "{answer}");
         answer = stdio.read();
     }
-    assert_eq!(answer["result"]["tools"].as_array().map(Vec::len), Some(8));
+    assert_eq!(answer["result"]["tools"].as_array().map(Vec::len), Some(13));
     assert_eq!(stdio.end(), Some(0));
 }
 

@@ -12,6 +12,7 @@ on_both_engines!(
     what_goes_wrong_is_an_answer_that_a_model_can_act_on,
     arguments_are_read_in_the_forms_that_models_send,
     one_person_does_not_reach_anothers_memories,
+    earlier_conversations_are_recalled_read_and_exported,
     deleting_is_marked_as_destructive_and_reading_as_harmless,
 );
 
@@ -168,6 +169,70 @@ async fn one_person_does_not_reach_anothers_memories(engine: Engine) {
     assert_eq!(ann.texts().await, Vec::<String>::new());
 }
 
+async fn earlier_conversations_are_recalled_read_and_exported(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (ann, bob) = (server.user("ann").await, server.user("bob").await);
+    let said = |id: &str, content: &str| json!({"id": id, "role": "human", "content": content});
+    let long: Vec<Value> = (0..40)
+        .map(|place| said(&format!("l{place}"), &format!("Point {place}: {}", "the tiles are blue. ".repeat(150))))
+        .collect();
+    let trip = [said("m1", "Which flat in Lisbon?"), said("m2", "The flat in Alfama.")];
+    let mut ids = Vec::new();
+    for (id, title, messages) in [("c1", "Trip", json!(trip)), ("c2", "Tiles", json!(long))] {
+        let body = json!({"conversation": {"id": id, "title": title, "messages": messages}, "platform": "claude"});
+        let sent = ann.post("/api/chat-history/ingest/custom-online", body).await.ok();
+        ids.push(sent["conversationId"].as_str().expect("an id").to_owned());
+    }
+    let recalled = tell(&server, &ann, "recall_chat_history", json!({"query": "which flat", "maxTokens": 100})).await;
+    assert!(
+        !recalled.failed && recalled.text.contains("Alfama") && recalled.text.contains(&ids[0]),
+        "{}",
+        recalled.text
+    );
+    assert_eq!(recalled.structure["answers"][0]["sources"][0]["conversationId"], json!(ids[0]));
+    let several = json!({"queries": [{"query": "flat"}, {"query": "tiles", "maxTokens": 50}], "mode": "quality"});
+    let several = done(&server, &ann, "recall_chat_history", several).await;
+    assert_eq!(several["answers"].as_array().map(Vec::len), Some(2));
+    let before = json!({"query": "which flat", "before": "2001-01-01"});
+    let before = tell(&server, &ann, "recall_chat_history", before).await;
+    assert_eq!(before.text, "Nothing was found on: which flat");
+    let overview = done(&server, &ann, "chat_history_overview", json!({})).await;
+    assert_eq!((&overview["conversations"], &overview["sources"][0]["platform"]), (&json!(2), &json!("claude")));
+    let short = done(&server, &ann, "get_conversation_summary", json!({"conversationId": ids[0]})).await;
+    assert_eq!(short["isWhole"], json!(true));
+    let summary = tell(&server, &ann, "get_conversation_summary", json!({"conversationId": ids[1]})).await;
+    assert_eq!(summary.structure["isWhole"], json!(false));
+    assert!(!summary.text.is_empty() && summary.text.len() < 4_000, "{}", summary.text);
+    let (mut skip, mut whole) = (json!(0), String::new());
+    while !skip.is_null() {
+        let part = json!({"conversationId": ids[1], "skip": skip});
+        let part = done(&server, &ann, "get_full_conversation", part).await;
+        whole.push_str(part["text"].as_str().expect("a text"));
+        skip = part["nextSkip"].clone();
+    }
+    assert!((0..40).all(|place| whole.contains(&format!("Point {place}:"))));
+    let link = done(&server, &ann, "export_conversation", json!({"conversationId": ids[0]})).await;
+    let url = link["url"].as_str().expect("a URL");
+    let read: Value = ann.http.get(url).send().await.expect("an answer").json().await.expect("JSON");
+    assert_eq!((&read["title"], &read["messages"][1]["content"]), (&json!("Trip"), &json!("The flat in Alfama.")));
+    for (tool, arguments) in [
+        ("get_conversation_summary", json!({"conversationId": ids[0]})),
+        ("get_full_conversation", json!({"conversationId": ids[0]})),
+        ("export_conversation", json!({"conversationId": ids[0]})),
+        ("recall_chat_history", json!({})),
+        ("recall_chat_history", json!({"query": "x", "after": "soon"})),
+        ("recall_chat_history", json!({"queries": vec![json!({"query": "x"}); 16]})),
+    ] {
+        assert!(tell(&server, &bob, tool, arguments).await.failed, "{tool}");
+    }
+    let nothing = tell(&server, &bob, "recall_chat_history", json!({"query": "which flat"})).await;
+    assert_eq!(nothing.text, "Nothing was found on: which flat");
+    // The link goes with the conversation.
+    let request = ann.request(reqwest::Method::DELETE, "/api/chat-history/chats");
+    crate::harness::answer(request.json(&json!({"ids": [ids[0]]}))).await.ok();
+    assert_eq!(ann.http.get(url).send().await.expect("an answer").status(), 404);
+}
+
 async fn deleting_is_marked_as_destructive_and_reading_as_harmless(engine: Engine) {
     let server = Server::start(engine).await;
     let ann = server.user("ann").await;
@@ -192,10 +257,15 @@ async fn deleting_is_marked_as_destructive_and_reading_as_harmless(engine: Engin
         }
     }
     insta::assert_snapshot!(hints.join("\n"), @"
+    chat_history_overview readOnly idempotent
     create_bucket additive
     delete_memories destructive idempotent
+    export_conversation readOnly idempotent
+    get_conversation_summary readOnly idempotent
+    get_full_conversation readOnly idempotent
     get_memories_and_buckets readOnly idempotent
     list_buckets readOnly idempotent
+    recall_chat_history readOnly idempotent
     restore_memories idempotent
     search_memories readOnly idempotent
     store_memory idempotent

@@ -167,5 +167,5 @@ async fn no_session_is_kept(engine: Engine) {
     let next = Server::start_at(&place, &[]).await;
     let list = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"});
     let tools = answer(request(&next, &ann.token).header("mcp-protocol-version", "2025-11-25").json(&list)).await.ok();
-    assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(8));
+    assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(13));
 }
