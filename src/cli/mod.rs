@@ -6,6 +6,7 @@ mod import;
 mod mcp;
 mod search;
 mod serve;
+mod watch;
 
 pub use serve::router;
 
@@ -69,6 +70,8 @@ enum Command {
     },
     /// Import conversations and memories from other tools
     Import(import::Import),
+    /// Follow the sessions of coding agents on this machine
+    Watch(watch::Watch),
     /// Connect an AI tool to the memory
     Connect(connect::Connect),
     /// What OAuth clients were allowed
@@ -201,6 +204,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Openapi => print(&crate::http::openapi::document(&load()?)?),
         Command::Serve { .. } => block_on(serve::run(load()?)),
         Command::Import(import) => block_on(import::run(load()?, import)),
+        Command::Watch(watch) => block_on(watch::run(load()?, watch)),
         Command::Search(query) => block_on(search::run(load()?, query)),
         Command::Doctor => block_on(doctor::run(load()?)),
         Command::Mcp { user } => block_on(mcp::run(load()?, user)),

@@ -28,14 +28,12 @@ pub enum Kind {
     Upload,
     /// A file that the command line was given.
     File,
-    /// Sessions on the machine that are followed.
-    Watch,
     /// Conversations that come one by one.
     Online,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Upload, Self::File, Self::Watch, Self::Online];
+    const ALL: [Self; 3] = [Self::Upload, Self::File, Self::Online];
 
     /// Its name.
     #[must_use]
@@ -43,7 +41,6 @@ impl Kind {
         match self {
             Self::Upload => "upload",
             Self::File => "file",
-            Self::Watch => "watch",
             Self::Online => "online",
         }
     }

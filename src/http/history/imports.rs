@@ -32,7 +32,7 @@ const LOOKS: usize = 7200;
 pub struct ImportBody {
     /// Its id.
     import_id: String,
-    /// What is taken in: `upload`, `file` on the server, `watch`, or `online`, conversations one by one.
+    /// What is taken in: `upload`, `file` on the server, or `online`, conversations one by one.
     kind: &'static str,
     /// The name of the file, or the platform.
     name: String,

@@ -20,6 +20,7 @@ on_both_engines!(
     events_follow_an_import_to_its_end,
     the_command_line_imports_and_says_what_became_of_it,
     memories_of_other_tools_and_our_own_export_become_memories,
+    sessions_of_coding_agents_are_followed,
 );
 
 /// A conversation as ChatGPT exports it.
@@ -280,5 +281,53 @@ async fn memories_of_other_tools_and_our_own_export_become_memories(engine: Engi
     assert_eq!(texts, ["Ann's desk is by the window", "Likes tea"], "{taken:?}");
     let buckets = bob.get("/api/buckets").await.text;
     assert!(contains(buckets.as_bytes(), "Work"), "{buckets}");
+    server.stop().await;
+}
+
+/// Lines of a session of Claude Code.
+fn session(said: &[&str]) -> String {
+    let line = |(place, text): (usize, &&str)| {
+        let kind = if place % 2 == 0 { "user" } else { "assistant" };
+        let parent = place.checked_sub(1).map(|parent| format!("u{parent}"));
+        let line = json!({
+            "type": kind, "uuid": format!("u{place}"), "parentUuid": parent, "sessionId": "s1", "cwd": "/home/ann/tiles",
+            "isSidechain": false, "timestamp": format!("2026-03-04T05:06:{place:02}.000Z"), "version": "2.0.0",
+            "message": {"role": kind, "content": [{"type": "text", "text": text}]},
+        });
+        format!("{line}\n")
+    };
+    said.iter().enumerate().map(line).collect()
+}
+
+async fn sessions_of_coding_agents_are_followed(engine: Engine) {
+    let mut server = Server::start(engine).await;
+    let ann = server.user("ann").await;
+    let place = server.place.take().expect("its own");
+    let folder = place.folder.path().join("home/.claude/projects/-home-ann-tiles");
+    std::fs::create_dir_all(&folder).expect("made");
+    let file = folder.join("s1.jsonl");
+    std::fs::write(&file, session(&["Make the tiles blue", "The tiles are blue now."])).expect("written");
+    std::fs::write(folder.join("other.jsonl"), "{\"nothing\": 1}\n").expect("written");
+    let mut watching = crate::harness::command(&place, &["watch", "--every", "1", "--user", "ann"]);
+    let mut watching = watching.stdout(std::process::Stdio::null()).spawn().expect("it starts");
+    let until = async |query: &str| {
+        let begun = Instant::now();
+        while found(&ann, query).await.is_empty() {
+            assert!(begun.elapsed() < Duration::from_mins(1), "nothing is found of: {query}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    until("blue tiles").await;
+    let more = session(&["Make the tiles blue", "The tiles are blue now.", "And the umbrella?", "It is red."]);
+    std::fs::write(&file, &more).expect("written");
+    until("umbrella").await;
+    watching.kill().expect("killed");
+    watching.wait().expect("ended");
+    assert_eq!(ann.get("/api/chat-history/count").await.ok(), json!({"count": 1}));
+    assert_eq!(std::fs::read_to_string(&file).expect("there"), more, "it is only read");
+    let once = tokio::task::block_in_place(|| run(&place, &["watch", "--once", "--user", "ann"]));
+    assert_eq!((once.0, ann.get("/api/chat-history/count").await.ok()), (0, json!({"count": 1})), "{once:?}");
+    let nowhere = tokio::task::block_in_place(|| run(&place, &["watch", "--once", "--user", "ann", "/no/such"]));
+    assert_eq!(nowhere.0, 2, "{nowhere:?}");
     server.stop().await;
 }
