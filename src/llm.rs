@@ -216,7 +216,11 @@ impl Llm {
         let is_servers = match failure.kind {
             // One that was asked when most of the time was gone is not to blame.
             Kind::Late => time >= self.settings.timeout / 2,
-            Kind::Refused | Kind::Empty => false,
+            Kind::Refused => false,
+            Kind::Empty => {
+                self.health.succeeded();
+                false
+            }
             Kind::Unreachable | Kind::Unavailable | Kind::Barred | Kind::Garbled => true,
         };
         if is_servers {

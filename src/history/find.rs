@@ -17,7 +17,7 @@ use crate::clock::Micros;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::AccountId;
-use crate::llm::Llm;
+use crate::llm::{self, Llm};
 use crate::search::{self, Corpus, Filter, Lack, Mode, Request, Search};
 
 /// What a passage counts that was said at another time than the query names.
@@ -228,11 +228,16 @@ async fn look(
             // A third of the time for each step, so that some is left for writing.
             let begun = Instant::now();
             let third = until.saturating_duration_since(begun) / 3;
-            let mut queries = refine::paraphrases(llm, query, &manner.context, begun + third).await;
+            let worded = refine::paraphrases(llm, query, &manner.context, begun + third).await;
+            // A model that is slow is given the time that is left for writing.
+            let is_slow = worded == Err(llm::Kind::Late);
+            let mut queries = worded.unwrap_or_default();
             queries.insert(0, query.to_owned());
             let lists = futures_util::future::try_join_all(queries.into_iter().map(one)).await?;
             let mut found = together(lists);
-            refine::reorder(llm, query, &mut found.hits, begun + third * 2).await;
+            if !is_slow {
+                refine::reorder(llm, query, &mut found.hits, begun + third * 2).await;
+            }
             found
         }
         _ => one(query.to_owned()).await?,

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::find::Hit;
 use super::model::fenced;
 use super::tokens;
-use crate::llm::{Llm, Prompt};
+use crate::llm::{self, Llm, Prompt};
 
 /// How many other wordings are looked for.
 const PARAPHRASES: usize = 3;
@@ -33,7 +33,15 @@ const RANK: f32 = 60.0;
 const ELSEWHERE: f32 = 0.9;
 
 /// Other wordings of a question, in the light of what was said before it.
-pub(super) async fn paraphrases(llm: &Llm, question: &str, context: &str, until: Instant) -> Vec<String> {
+///
+/// # Errors
+/// Why the model wrote none.
+pub(super) async fn paraphrases(
+    llm: &Llm,
+    question: &str,
+    context: &str,
+    until: Instant,
+) -> Result<Vec<String>, llm::Kind> {
     let instruction = format!(
         "You word a search query in {PARAPHRASES} other ways, so that a search by words and by meaning finds passages \
          of earlier conversations that the query misses: with other words for the same, and like the answer could be \
@@ -44,7 +52,8 @@ pub(super) async fn paraphrases(llm: &Llm, question: &str, context: &str, until:
     let question = begin(question.trim(), QUESTION);
     let context = if context.trim().is_empty() { String::new() } else { format!("{}\n\n", fenced(context.trim())) };
     let prompt = Prompt { instruction, input: format!("{context}The query: {question}"), most_tokens: 200 };
-    llm.write(&prompt, until).await.map_or_else(|_| Vec::new(), |text| wordings(&text, question))
+    let text = llm.write(&prompt, until).await.map_err(|failure| failure.kind)?;
+    Ok(wordings(&text, question))
 }
 
 /// The lines of an answer that are wordings, without what lists put before them.

@@ -28,6 +28,7 @@ use crate::embed::StaticModel;
 use crate::error::{Error, Result};
 use crate::id;
 use crate::llm::{Llm, Prompt};
+use crate::search::{MOST_WORDS, Terms};
 
 /// The most tokens of a summary.
 pub const MOST_TOKENS: usize = 200;
@@ -40,10 +41,13 @@ const PARTS: usize = 8;
 const NOTES: usize = 150;
 /// The longest sentence that is taken, in tokens.
 const LONGEST: usize = 48;
-/// Shorter ones say something only in their place, in characters.
-const SHORTEST: usize = 16;
+/// How many words with a meaning make half a sentence: "Thanks, Ann!" is near to much,
+/// and says little.
+const HALF: f32 = 4.0;
+/// What says less is taken only where nothing says more: fewer than three such words.
+const LEAST: f32 = 3.0 / (3.0 + HALF);
 /// How much it counts that a sentence is near to all, of 1; the rest, that it is far from those taken.
-const CENTRAL: f32 = 0.5;
+const CENTRAL: f32 = 0.6;
 
 /// The summary of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +132,8 @@ struct Line {
     cost: usize,
     /// The sum of its pieces' vectors, of length 1.
     embedding: Option<Vec<f32>>,
+    /// How much it says, from 0 to 1, by its words with a meaning.
+    substance: f32,
 }
 
 impl Line {
@@ -135,7 +141,11 @@ impl Line {
         let text: Vec<&str> = text.split_whitespace().collect();
         let text = text.join(" ");
         let cost = tokens::parts(&format!("{text}\n"));
-        Self { embedding: StaticModel::built_in().embed_f32(&text), text, cost }
+        let words = Terms::of(&text).map_or(0, |terms| terms.words().len().min(MOST_WORDS));
+        #[expect(clippy::cast_precision_loss, reason = "there are few words")]
+        let words = words as f32;
+        let substance = words / (words + HALF);
+        Self { embedding: StaticModel::built_in().embed_f32(&text), text, cost, substance }
     }
 }
 
@@ -192,11 +202,12 @@ fn central(lines: &[Line], first: Option<usize>, budget: usize) -> Vec<usize> {
         centre.iter_mut().zip(embedding).for_each(|(sum, value)| *sum += value);
     }
     let length = dot(&centre, &centre).sqrt().max(f32::MIN_POSITIVE);
-    let nearness = |line: &Line| line.embedding.as_ref().map_or(0.0, |embedding| dot(embedding, &centre) / length);
+    let nearness = |line: &Line| {
+        line.embedding.as_ref().map_or(0.0, |embedding| line.substance * dot(embedding, &centre) / length)
+    };
     let nearness: Vec<f32> = lines.iter().map(nearness).collect();
     let mut said = vec![0.0_f32; lines.len()];
-    let is_long = |line: &Line| line.text.chars().nth(SHORTEST - 1).is_some();
-    let mut open: Vec<usize> = (0..lines.len()).filter(|place| is_long(&lines[*place])).collect();
+    let mut open: Vec<usize> = (0..lines.len()).filter(|place| lines[*place].substance >= LEAST).collect();
     if open.is_empty() {
         open = (0..lines.len()).collect();
     }

@@ -12,6 +12,8 @@ on_both_engines!(
     what_a_model_cites_wrongly_is_removed_or_costs_it_the_answer,
     what_a_model_writes_is_within_the_budget,
     whatever_fails_the_quotations_are_the_answer,
+    nobody_waits_longer_than_the_time_that_is_set,
+    a_server_that_knows_only_the_newer_parameters_is_given_those,
     several_questions_are_written_at_once_but_for_the_bound,
     with_quality_other_wordings_are_looked_for_and_a_model_orders_what_is_found,
     a_step_that_fails_is_left_out,
@@ -32,6 +34,11 @@ fn answer_that(text: &str) -> String {
 
 fn says(text: &str) -> Reply {
     Reply::Answer(200, None, answer_that(text))
+}
+
+/// A server that is to be left alone for longer than any test takes.
+fn down() -> Reply {
+    Reply::Answer(503, Some(("retry-after", "600".to_owned())), String::new())
 }
 
 fn status(status: u16) -> Reply {
@@ -156,11 +163,11 @@ type Behaviour = fn(&Seen) -> Reply;
 
 async fn whatever_fails_the_quotations_are_the_answer(engine: Engine) {
     let stub = Stub::start(|_| status(500)).await;
-    let server = server_with(engine, &stub, &[("llm_timeout_seconds", "1")]).await;
+    let server = server_with(engine, &stub, &[]).await;
     let ann = server.user("ann").await;
     lisbon(&ann).await;
     let question = json!({"query": "Where do we stay in Lisbon?"});
-    let cases: [(&str, usize, Behaviour); 10] = [
+    let cases: [(&str, usize, Behaviour); 8] = [
         ("is not available", 2, |_| status(500)),
         ("is not available", 1, |_| Reply::Answer(429, Some(("retry-after", "60".to_owned())), String::new())),
         ("is not set up rightly", 1, |_| status(401)),
@@ -169,8 +176,6 @@ async fn whatever_fails_the_quotations_are_the_answer(engine: Engine) {
         ("gave no usable answer", 1, |_| Reply::Endless),
         ("can't be reached", 2, |_| Reply::HangUp),
         ("wrote nothing", 1, |_| says("<think>Where do we stay")),
-        ("did not answer in time", 1, |_| Reply::Never),
-        ("did not answer in time", 1, |_| Reply::Stall),
     ];
     for (told, requests, behaviour) in cases {
         stub.behave(behaviour);
@@ -180,17 +185,56 @@ async fn whatever_fails_the_quotations_are_the_answer(engine: Engine) {
         assert!(answer["content"].as_str().expect("a text").contains("The flat in Alfama is booked"), "{answer}");
         assert_eq!(answer["sources"][0]["conversationTitle"], "Trip");
         assert_eq!(stub.requests() - before, requests, "{told}");
-        // A server that failed is left alone for a while, and nobody waits for it.
         server.app.clock.advance_days(1);
     }
-    stub.behave(|_| status(503));
+    // A server that failed is left alone for a while, and nobody waits for it.
+    stub.behave(|_| down());
     recall(&ann, question.clone()).await;
     let before = stub.requests();
     assert_eq!(recall(&ann, question.clone()).await["model"], "extractive (llama3 is not available)");
     assert_eq!(stub.requests(), before);
     server.app.clock.advance_days(1);
-    stub.behave(|_| says("In Alfama [1]."));
+    // One second try, where the first came to nothing.
+    let mut tries = 0;
+    stub.behave(move |_| {
+        tries += 1;
+        if tries == 1 { status(502) } else { says("In Alfama [1].") }
+    });
     assert_eq!(recall(&ann, question).await["model"], "llama3");
+    assert_eq!(stub.requests(), before + 2);
+}
+
+async fn nobody_waits_longer_than_the_time_that_is_set(engine: Engine) {
+    for silence in [|_: &Seen| Reply::Never, |_: &Seen| Reply::Stall] {
+        let stub = Stub::start(silence).await;
+        let server = server_with(engine, &stub, &[("llm_timeout_seconds", "1")]).await;
+        let ann = server.user("ann").await;
+        lisbon(&ann).await;
+        let answer = recall(&ann, json!({"query": "Where do we stay in Lisbon?"})).await;
+        assert_eq!(answer["model"], "extractive (llama3 did not answer in time)");
+        assert!(answer["content"].as_str().expect("a text").contains("The flat in Alfama is booked"), "{answer}");
+        assert_eq!(stub.requests(), 1);
+    }
+}
+
+async fn a_server_that_knows_only_the_newer_parameters_is_given_those(engine: Engine) {
+    let stub = Stub::start(|seen| {
+        if seen.body.get("max_tokens").is_some() {
+            let error = json!({"error": {"message": "no", "code": "unsupported_parameter"}});
+            return Reply::Answer(400, None, error.to_string());
+        }
+        says("In Alfama [1].")
+    })
+    .await;
+    let server = server_with(engine, &stub, &[]).await;
+    let ann = server.user("ann").await;
+    lisbon(&ann).await;
+    for requests in [2, 3] {
+        let answer = recall(&ann, json!({"query": "Where do we stay in Lisbon?"})).await;
+        assert_eq!((&answer["model"], stub.requests()), (&json!("llama3"), requests));
+    }
+    let last = &stub.seen()[2].body;
+    assert!(last["max_completion_tokens"].is_u64() && last.get("temperature").is_none(), "{last}");
 }
 
 async fn several_questions_are_written_at_once_but_for_the_bound(engine: Engine) {
@@ -310,14 +354,23 @@ async fn a_step_that_fails_is_left_out(engine: Engine) {
         assert_eq!(answer["model"], model);
         assert!(answer["content"].as_str().is_some_and(|text| text.contains("Alfama")), "{answer}");
     }
+    // One that is slow is given the time that is left for writing.
+    let stub = Stub::start(|_| Reply::Never).await;
+    let server = server_with(engine, &stub, &[("llm_timeout_seconds", "1")]).await;
+    let ann = server.user("ann").await;
+    lisbon(&ann).await;
+    bread(&ann).await;
+    assert_eq!(recall(&ann, question.clone()).await["model"], "extractive (llama3 did not answer in time)");
+    assert_eq!(tasks(&stub), ["word", "answer"]);
+    assert_eq!(server.app.llm.as_ref().map(|llm| llm.state().consecutive_failures), Some(1));
     // A server that is down is noticed by the first step, and the others don't wait for it.
-    let stub = Stub::start(|_| status(503)).await;
+    let stub = Stub::start(|_| down()).await;
     let server = server_with(engine, &stub, &[]).await;
     let ann = server.user("ann").await;
     lisbon(&ann).await;
     let answer = recall(&ann, question).await;
     assert_eq!(answer["model"], "extractive (llama3 is not available)");
-    assert_eq!(stub.requests(), 2);
+    assert_eq!(stub.requests(), 1);
 }
 
 async fn a_search_is_ordered_by_the_model_unless_that_is_skipped(engine: Engine) {
