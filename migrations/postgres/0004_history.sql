@@ -68,6 +68,9 @@ create table chunk (
     foreign key (account_id, conversation_id) references conversation (account_id, id) on delete cascade
 );
 
+-- On SQLite the text is not in the table itself.
+create view chunk_text as select * from chunk;
+
 create index chunk_conversation on chunk (account_id, conversation_id, first);
 create index chunk_newest on chunk (account_id, created_at, doc);
 create index chunk_tsv on chunk using gin (tsv) with (fastupdate = off);

@@ -36,7 +36,7 @@ create table message (
 ) without rowid;
 
 -- first, start, last, stop: the messages that a chunk begins and ends in, and
--- where in their texts, in bytes.
+-- where in their texts, in bytes. Its own text is not stored a second time.
 create table chunk (
     doc integer primary key,
     account_id integer not null,
@@ -46,14 +46,11 @@ create table chunk (
     last integer not null,
     stop integer not null,
     role text not null,
-    text text not null,
     source text not null,
     bucket_id integer not null default 0,
     content_type text not null default 'text',
     version integer not null default 1,
     created_at integer not null,
-    words text,
-    analysis integer,
     embedder integer,
     embedding blob,
     foreign key (account_id, conversation_id) references conversation (account_id, id) on delete cascade
@@ -62,14 +59,42 @@ create table chunk (
 create index chunk_conversation on chunk (account_id, conversation_id, first);
 create index chunk_to_embed on chunk (account_id, doc) where embedder is null;
 
-create view chunk_words as select doc, coalesce(words, text) as text from chunk;
+-- The functions are the program's own: src/db/sqlite/functions.rs.
+create view chunk_text as
+select c.*, (
+    select group_concat(p.part, char(10)) from (
+        select part_of(
+            m.text,
+            case m.position when c.first then c.start else 0 end,
+            case m.position when c.last then c.stop end
+        ) as part
+        from message m
+        where m.account_id = c.account_id and m.conversation_id = c.conversation_id
+        and m.position between c.first and c.last order by m.position
+    ) p where p.part <> ''
+) as text
+from chunk c;
 
+-- What the full-text index is given. A version of the program that makes other words of a text
+-- must rebuild it: what is deleted from it must be what it was given.
+create view chunk_words as select doc, words_of(text) as text from chunk_text;
+
+-- It is given stems, each once (src/search/stems.rs). Only words are looked up in it, by themselves, and scores
+-- are worked out elsewhere, so it has neither places nor lengths. What a transaction adds becomes one segment
+-- however much it is, and segments are merged when there are 16 of a size: many conversations are written
+-- at once, and each merge writes them again.
 create virtual table chunk_fts using fts5 (
     text,
     content = 'chunk_words',
     content_rowid = 'doc',
-    tokenize = 'porter ascii'
+    tokenize = 'ascii',
+    detail = none,
+    columnsize = 0
 );
+
+insert into chunk_fts (chunk_fts, rank) values ('hashsize', 33554432);
+insert into chunk_fts (chunk_fts, rank) values ('automerge', 0);
+insert into chunk_fts (chunk_fts, rank) values ('pgsz', 16000);
 
 -- revision: that of the conversation when it was made. model: who wrote it, nobody
 -- where it is made of quotations.

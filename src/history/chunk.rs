@@ -29,6 +29,27 @@ pub struct Said<'a> {
     pub text: &'a str,
 }
 
+/// What each of the messages has from one place to another, of which each is a message and a
+/// byte in its text. Messages without any text are left out.
+pub(super) fn parts<'a>(
+    messages: &[Said<'a>],
+    (first, start): (usize, usize),
+    (last, end): (usize, usize),
+) -> impl Iterator<Item = (usize, &'a str)> {
+    messages.iter().enumerate().take(last + 1).skip(first).filter_map(move |(place, message)| {
+        let from = if place == first { start } else { 0 };
+        let to = if place == last { end } else { message.text.len() };
+        Some((place, part(message.text, from, to))).filter(|(_, text)| !text.is_empty())
+    })
+}
+
+/// What a chunk has of a message of which it is from one place to another; nothing
+/// where the message has no such places.
+#[must_use]
+pub fn part(text: &str, from: usize, to: usize) -> &str {
+    text.get(from..to).unwrap_or_default().trim()
+}
+
 /// A stretch of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunk {
@@ -52,12 +73,7 @@ impl Chunk {
     /// What the chunk has of each of its messages, with their places. Messages
     /// without any text are left out.
     pub fn parts<'a>(&self, messages: &[Said<'a>]) -> impl Iterator<Item = (usize, &'a str)> {
-        let Self { first, start, last, end, .. } = *self;
-        messages.iter().enumerate().take(last + 1).skip(first).filter_map(move |(place, message)| {
-            let from = if place == first { start } else { 0 };
-            let to = if place == last { end } else { message.text.len() };
-            Some((place, message.text[from..to].trim())).filter(|(_, text)| !text.is_empty())
-        })
+        parts(messages, (self.first, self.start), (self.last, self.end))
     }
 
     /// What is indexed and embedded: the parts, a line break between them. Who

@@ -157,7 +157,7 @@ async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: usize, how: H
             exclude(tx, draft, &conversation).await?;
         }
         let docs = rows::chunks(tx, account, &conversation.id).await?;
-        let docs: Vec<i64> = docs.into_iter().map(|chunk| chunk.doc).collect();
+        let docs: Vec<i64> = docs.into_iter().map(|(doc, _)| doc).collect();
         search::unindex_chunks(tx, account, &docs).await?;
         rows::delete_conversation(tx, account, &conversation.id).await?;
         gone.push(conversation.id);
@@ -227,7 +227,7 @@ async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros
             continue;
         }
         let known = Known { conversation: trashed.conversation, messages: trashed.messages, chunks: Vec::new() };
-        Plan::restoring(known).write(tx, account).await?;
+        Plan::restoring(known, tx.dialect()).write(tx, account).await?;
         *receipts.entry(trashed.deletion_id).or_insert(0) += 1;
         restored += 1;
     }

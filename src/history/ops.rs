@@ -6,21 +6,22 @@
 //! what is there; the transaction then makes sure that this is still there.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 
-use super::chunk::{Chunk, Said, Shape};
+use super::chunk::{self, Chunk, Said, Shape};
 use super::delete::exclusion;
-use super::rows::{self, NewChunk, OldChunk};
+use super::rows::{self, Extent, NewChunk};
 use super::{Conversation, Message, tokens};
 use super::{import, jobs};
 use crate::app::App;
 use crate::auth::{self, Caller, Scope};
 use crate::clock::Micros;
-use crate::db::Tx;
+use crate::db::{Dialect, Tx};
 use crate::error::{Error, Result};
 use crate::id::{self, AccountId};
-use crate::search::{self, Corpus, Embedding};
+use crate::search::{self, Corpus, Embedding, Stems};
 
 /// What the ids of conversations begin with.
 pub(super) const ID_PREFIX: &str = "conv";
@@ -102,6 +103,7 @@ async fn ingest_noted(
 ) -> Result<Vec<Ingested>> {
     caller.require(Scope::Write)?;
     let batch: Vec<Incoming> = batch.into_iter().map(checked).collect::<Result<_>>()?;
+    let batch = Arc::new(batch);
     for _ in 0..TRIES {
         let mut plans = plan(app, caller, &batch).await?;
         if is_embedded {
@@ -109,27 +111,35 @@ async fn ingest_noted(
                 chunk.embedding = app.search.embed(&chunk.text);
             }
         }
-        let args = (caller.account, plans, is_noted.then(|| app.clock.now()));
-        let written = app.db.write(args, |tx, (account, plans, noted)| {
-            async move {
-                let written = write(tx, *account, plans).await?;
-                if let (Some(ingested), Some(now)) = (&written, *noted) {
-                    for Ingested { conversation, outcome } in ingested {
-                        let Conversation { platform, platform_id, .. } = conversation;
-                        jobs::count_online(tx, *account, platform, platform_id, *outcome, now).await?;
-                    }
-                }
-                Ok(written)
-            }
-            .boxed()
-        });
-        if let Some(ingested) = written.await? {
-            crate::failpoint::reach("history:committed");
-            app.search.wake();
+        if let Some(ingested) = commit(app, caller, plans, is_noted).await? {
             return Ok(ingested);
         }
     }
     Err(Error::Busy)
+}
+
+/// Writes what was worked out, if that was from what is there still.
+async fn commit(app: &App, caller: &Caller, plans: Vec<Plan>, is_noted: bool) -> Result<Option<Vec<Ingested>>> {
+    let args = (caller.account, plans, is_noted.then(|| app.clock.now()));
+    let written = app.db.write(args, |tx, (account, plans, noted)| {
+        async move {
+            let written = write(tx, *account, plans).await?;
+            if let (Some(ingested), Some(now)) = (&written, *noted) {
+                for Ingested { conversation, outcome } in ingested {
+                    let Conversation { platform, platform_id, .. } = conversation;
+                    jobs::count_online(tx, *account, platform, platform_id, *outcome, now).await?;
+                }
+            }
+            Ok(written)
+        }
+        .boxed()
+    });
+    let written = written.await?;
+    if written.is_some() {
+        crate::failpoint::reach("history:committed");
+        app.search.wake();
+    }
+    Ok(written)
 }
 
 /// What would become of conversations that were taken in. Each must be named once.
@@ -139,15 +149,15 @@ async fn ingest_noted(
 pub async fn foresee(app: &App, caller: &Caller, batch: Vec<Incoming>) -> Result<Vec<Outcome>> {
     caller.require(Scope::Write)?;
     let batch: Vec<Incoming> = batch.into_iter().map(checked).collect::<Result<_>>()?;
-    Ok(plan(app, caller, &batch).await?.into_iter().map(|plan| plan.outcome).collect())
+    Ok(plan(app, caller, &Arc::new(batch)).await?.into_iter().map(|plan| plan.outcome).collect())
 }
 
 /// Works out what is to be written, from what is there.
-async fn plan(app: &App, caller: &Caller, batch: &[Incoming]) -> Result<Vec<Plan>> {
-    let known = app.db.read((caller.account, batch.to_vec()), |tx, (account, batch)| {
+async fn plan(app: &App, caller: &Caller, batch: &Arc<Vec<Incoming>>) -> Result<Vec<Plan>> {
+    let known = app.db.read((caller.account, Arc::clone(batch)), |tx, (account, batch)| {
         async move {
             let mut known = Vec::new();
-            for incoming in batch {
+            for incoming in batch.iter() {
                 known.push(read_known(tx, *account, incoming).await?);
             }
             Ok(known)
@@ -155,12 +165,16 @@ async fn plan(app: &App, caller: &Caller, batch: &[Incoming]) -> Result<Vec<Plan
         .boxed()
     });
     let known = known.await?;
-    let now = app.clock.now();
-    let plans = batch.iter().zip(known).map(|(incoming, (is_excluded, known))| {
-        let plan = Plan::of(incoming, known, now)?;
-        Ok(if is_excluded { plan.without(Outcome::Excluded) } else { plan })
+    let (batch, now, mut stems) = (Arc::clone(batch), app.clock.now(), Stems::new(app.db.dialect()));
+    // It takes as long as the writing, which goes on meanwhile.
+    let planned = tokio::task::spawn_blocking(move || {
+        let plans = batch.iter().zip(known).map(|(incoming, (is_excluded, known))| {
+            let plan = Plan::of(incoming, known, now, &mut stems)?;
+            Ok(if is_excluded { plan.without(Outcome::Excluded) } else { plan })
+        });
+        plans.collect()
     });
-    plans.collect()
+    planned.await.map_err(Error::internal)?
 }
 
 /// The refusal of an id that is no conversation of the caller's.
@@ -202,7 +216,7 @@ pub(super) fn checked(mut incoming: Incoming) -> Result<Incoming> {
 pub(super) struct Known {
     pub conversation: Conversation,
     pub messages: Vec<Message>,
-    pub chunks: Vec<OldChunk>,
+    pub chunks: Vec<(i64, Extent)>,
 }
 
 /// What is there of a conversation, and whether it is excluded.
@@ -239,7 +253,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    fn of(incoming: &Incoming, known: Option<Known>, now: Micros) -> Result<Self> {
+    fn of(incoming: &Incoming, known: Option<Known>, now: Micros, stems: &mut Stems) -> Result<Self> {
         let import::Conversation { id: platform_id, title, created_at, updated_at, messages } = &incoming.conversation;
         let fresh: Vec<Message> = messages.iter().map(Message::from).collect();
         let (before, old_messages, old_chunks) = match known {
@@ -296,26 +310,18 @@ impl Plan {
             };
             return Ok(nothing);
         }
-        let new = cut(&said, created_at);
+        let new = cut(&said, created_at, stems);
         let chunk_count = new.len();
-        let place = |first, start, last, stop, text: &str| (first, start, last, stop, text.to_owned());
-        let wanted: HashSet<_> = new.iter().map(|c| place(c.first, c.start, c.last, c.stop, &c.text)).collect();
-        let (kept, stale): (Vec<_>, Vec<_>) =
-            old_chunks.into_iter().partition(|c| wanted.contains(&place(c.first, c.start, c.last, c.stop, &c.text)));
-        let kept: HashSet<_> = kept.iter().map(|c| place(c.first, c.start, c.last, c.stop, &c.text)).collect();
-        let chunks = new.into_iter().filter(|c| !kept.contains(&place(c.first, c.start, c.last, c.stop, &c.text)));
-        let chunks = chunks.collect();
+        let old_said: Vec<Said<'_>> = old_messages.iter().map(self::said).collect();
+        let extents: HashSet<Extent> = new.iter().map(|chunk| chunk.extent).collect();
+        let is_same = |extent: &Extent| extents.contains(extent) && parts(&old_said, *extent).eq(parts(&said, *extent));
+        let (kept, stale): (Vec<_>, Vec<_>) = old_chunks.into_iter().partition(|(_, extent)| is_same(extent));
+        let kept: HashSet<Extent> = kept.into_iter().map(|(_, extent)| extent).collect();
+        let chunks = new.into_iter().filter(|chunk| !kept.contains(&chunk.extent)).collect();
         let from = old_messages.iter().zip(&messages).take_while(|(old, new)| old == new).count();
-        Ok(Self {
-            conversation,
-            outcome,
-            from_revision,
-            from,
-            stale: stale.into_iter().map(|chunk| chunk.doc).collect(),
-            chunks,
-            chunk_count,
-            messages: messages[from..].to_vec(),
-        })
+        let messages = messages.into_iter().skip(from).collect();
+        let stale = stale.into_iter().map(|(doc, _)| doc).collect();
+        Ok(Self { conversation, outcome, from_revision, from, stale, chunks, chunk_count, messages })
     }
 
     /// The same, but nothing is written.
@@ -324,12 +330,12 @@ impl Plan {
     }
 
     /// All of a conversation that comes back from the trash.
-    pub(super) fn restoring(known: Known) -> Self {
+    pub(super) fn restoring(known: Known, dialect: Dialect) -> Self {
         let Known { mut conversation, messages, .. } = known;
         let said: Vec<Said<'_>> = messages.iter().map(said).collect();
         conversation.message_count = count(messages.len());
         conversation.token_count = count(said.iter().map(|said| tokens::count(said.text)).sum());
-        let chunks = cut(&said, conversation.created_at);
+        let chunks = cut(&said, conversation.created_at, &mut Stems::new(dialect));
         Self {
             conversation,
             outcome: Outcome::New,
@@ -352,19 +358,31 @@ fn said(message: &Message) -> Said<'_> {
     Said { role: message.role, at: message.created_at, text: &message.text }
 }
 
+/// What an extent has of messages.
+fn parts<'a>(said: &[Said<'a>], Extent { first, start, last, stop }: Extent) -> impl Iterator<Item = (usize, &'a str)> {
+    let place = |number| usize::try_from(number).unwrap_or(usize::MAX - 1);
+    chunk::parts(said, (place(first), place(start)), (place(last), place(stop)))
+}
+
 /// The chunks of messages, without embeddings.
-fn cut(said: &[Said<'_>], created_at: Micros) -> Vec<NewChunk> {
-    let chunk = |chunk: &Chunk| NewChunk {
-        first: count(chunk.first),
-        start: count(chunk.start),
-        last: count(chunk.last),
-        stop: count(chunk.end),
-        role: chunk.role,
-        text: chunk.text(said),
-        created_at: chunk.at.unwrap_or(created_at),
-        embedding: Embedding::default(),
+fn cut(said: &[Said<'_>], created_at: Micros, stems: &mut Stems) -> Vec<NewChunk> {
+    let mut chunk = |chunk: &Chunk| {
+        let text = chunk.text(said);
+        NewChunk {
+            extent: Extent {
+                first: count(chunk.first),
+                start: count(chunk.start),
+                last: count(chunk.last),
+                stop: count(chunk.end),
+            },
+            role: chunk.role,
+            words: stems.words(&text),
+            text,
+            created_at: chunk.at.unwrap_or(created_at),
+            embedding: Embedding::default(),
+        }
     };
-    Shape::default().chunks(said).iter().map(chunk).collect()
+    Shape::default().chunks(said).iter().map(&mut chunk).collect()
 }
 
 fn count(number: usize) -> i64 {
@@ -416,16 +434,17 @@ async fn write(tx: &mut Tx, account: AccountId, plans: &[Plan]) -> Result<Option
             rows::delete_chunks(tx, account, &plan.stale).await?;
         }
         rows::put(tx, account, conversation, count(plan.chunk_count)).await?;
-        rows::delete_messages(tx, account, &conversation.id, count(plan.from)).await?;
+        if plan.from_revision > 0 {
+            rows::delete_messages(tx, account, &conversation.id, count(plan.from)).await?;
+        }
         for (place, message) in plan.messages.iter().enumerate() {
             rows::insert_message(tx, account, &conversation.id, count(plan.from + place), message).await?;
         }
         for chunk in &plan.chunks {
             seq += 1;
             let doc = account.doc(seq);
-            let words = search::words(tx.dialect(), &chunk.text);
-            rows::insert_chunk(tx, account, doc, conversation, chunk, words.as_deref()).await?;
-            search::index_new(tx, Corpus::Chunks, doc, &chunk.text, words.as_deref()).await?;
+            rows::insert_chunk(tx, account, doc, conversation, chunk).await?;
+            search::index_new(tx, Corpus::Chunks, doc, &chunk.text, Some(&chunk.words)).await?;
         }
     }
     crate::failpoint::reach("history:written");

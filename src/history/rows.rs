@@ -8,7 +8,7 @@ use super::import::Role;
 use super::read::{Volume, Which};
 use super::{Conversation, Message};
 use crate::clock::Micros;
-use crate::db::{Row, Tx, Value};
+use crate::db::{Dialect, Row, Tx, Value};
 use crate::embed::Vector;
 use crate::error::{Error, Result};
 use crate::id::AccountId;
@@ -148,43 +148,35 @@ pub(super) async fn insert_message(
     tx.execute(sql, &values).await.map(drop)
 }
 
-/// A chunk to be added.
-#[derive(Debug, Clone)]
-pub(super) struct NewChunk {
+/// The messages that a chunk begins and ends in, and where in their texts, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Extent {
     pub first: i64,
     pub start: i64,
     pub last: i64,
     pub stop: i64,
+}
+
+/// A chunk to be added.
+#[derive(Debug, Clone)]
+pub(super) struct NewChunk {
+    pub extent: Extent,
     pub role: Role,
     pub text: String,
+    /// As of [`crate::search::Stems`].
+    pub words: String,
     pub created_at: Micros,
     pub embedding: Embedding,
 }
 
-/// What a stored chunk is of, for telling whether it stays.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OldChunk {
-    pub doc: i64,
-    pub first: i64,
-    pub start: i64,
-    pub last: i64,
-    pub stop: i64,
-    pub text: String,
-}
-
-pub(super) async fn chunks(tx: &mut Tx, account: AccountId, conversation: &str) -> Result<Vec<OldChunk>> {
-    let sql = "select doc, first, start, last, stop, text from chunk \
+/// The chunks of a conversation, in order: their numbers, and what they are of.
+pub(super) async fn chunks(tx: &mut Tx, account: AccountId, conversation: &str) -> Result<Vec<(i64, Extent)>> {
+    let sql = "select doc, first, start, last, stop from chunk \
                where account_id = $1 and conversation_id = $2 order by first, start, doc";
     let rows = tx.rows(sql, &[account.0.into(), conversation.into()]).await?;
-    let chunk = |mut row: Row| {
-        Ok(OldChunk {
-            doc: row.int(0)?,
-            first: row.int(1)?,
-            start: row.int(2)?,
-            last: row.int(3)?,
-            stop: row.int(4)?,
-            text: row.text(5)?,
-        })
+    let chunk = |row: Row| {
+        let extent = Extent { first: row.int(1)?, start: row.int(2)?, last: row.int(3)?, stop: row.int(4)? };
+        Ok((row.int(0)?, extent))
     };
     rows.into_iter().map(chunk).collect()
 }
@@ -195,27 +187,34 @@ pub(super) async fn insert_chunk(
     doc: i64,
     conversation: &Conversation,
     chunk: &NewChunk,
-    words: Option<&str>,
 ) -> Result<()> {
-    let sql = "insert into chunk (account_id, doc, conversation_id, first, start, last, stop, role, text, source, \
-               created_at, words, analysis, embedder, embedding) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, {vector $14})";
-    let values = [
+    let Extent { first, start, last, stop } = chunk.extent;
+    let mut values: Vec<Value<'_>> = vec![
         account.0.into(),
         doc.into(),
         (&conversation.id).into(),
-        chunk.first.into(),
-        chunk.start.into(),
-        chunk.last.into(),
-        chunk.stop.into(),
+        first.into(),
+        start.into(),
+        last.into(),
+        stop.into(),
         role_name(chunk.role).into(),
-        (&chunk.text).into(),
         (&conversation.platform).into(),
         chunk.created_at.0.into(),
-        words.into(),
         chunk.embedding.space.into(),
         Value::Embedding(chunk.embedding.vector.as_ref().map(Vector::values)),
     ];
+    let sql = match tx.dialect() {
+        Dialect::Sqlite => {
+            "insert into chunk (account_id, doc, conversation_id, first, start, last, stop, role, source, created_at, \
+             embedder, embedding) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {vector $12})"
+        }
+        Dialect::Postgres => {
+            values.extend::<[Value<'_>; 2]>([(&chunk.text).into(), (&chunk.words).into()]);
+            "insert into chunk (account_id, doc, conversation_id, first, start, last, stop, role, source, created_at, \
+             embedder, embedding, text, words, analysis) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {vector $12}, $13, $14, 1)"
+        }
+    };
     tx.execute(sql, &values).await.map(drop)
 }
 

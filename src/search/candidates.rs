@@ -121,8 +121,9 @@ pub async fn unindex_all_chunks(tx: &mut Tx, account: AccountId) -> Result<()> {
 
 async fn unindex_all(tx: &mut Tx, corpus: Corpus, account: AccountId) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite {
-        let sql = "insert into {table}_fts ({table}_fts, rowid, text) select 'delete', doc, coalesce(words, text) \
-                   from {table} where account_id = $1 order by doc";
+        let sql = "insert into {table}_fts ({table}_fts, rowid, text) \
+                   select 'delete', m.doc, (select w.text from {table}_words w where w.doc = m.doc) \
+                   from {table} m where m.account_id = $1 order by m.doc";
         tx.execute(corpus.sql(sql), &[account.0.into()]).await?;
     }
     Ok(())
@@ -134,21 +135,8 @@ async fn unindex_all(tx: &mut Tx, corpus: Corpus, account: AccountId) -> Result<
 /// As [`Tx::execute`].
 pub async fn unindex_chunks(tx: &mut Tx, account: AccountId, docs: &[i64]) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite {
-        let sql = "insert into chunk_fts (chunk_fts, rowid, text) select 'delete', doc, coalesce(words, text) \
-                   from chunk where {unindexed account_id} = $1 and doc {in $2} order by doc";
-        tx.execute(sql, &[account.0.into(), docs.into()]).await?;
-    }
-    note_documents(tx, account, docs).await
-}
-
-/// Adds chunks that have come back, under the conditions of [`index`].
-///
-/// # Errors
-/// As [`Tx::execute`].
-pub async fn index_chunks(tx: &mut Tx, account: AccountId, docs: &[i64]) -> Result<()> {
-    if tx.dialect() == Dialect::Sqlite {
-        let sql = "insert into chunk_fts (rowid, text) select doc, coalesce(words, text) \
-                   from chunk where {unindexed account_id} = $1 and doc {in $2} order by doc";
+        let sql = "insert into chunk_fts (chunk_fts, rowid, text) select 'delete', doc, words_of(text) \
+                   from chunk_text where {unindexed account_id} = $1 and doc {in $2} order by doc";
         tx.execute(sql, &[account.0.into(), docs.into()]).await?;
     }
     note_documents(tx, account, docs).await
@@ -174,7 +162,7 @@ pub(super) async fn lexical_sqlite(
     let mut scores: HashMap<i64, f32> = HashMap::new();
     for word in terms.words() {
         let sql = "select rowid from {table}_fts where {table}_fts match $1 and rowid between $2 and $3";
-        let having = tx.rows(corpus.sql(sql), &[(&word.sqlite()).into(), low.into(), high.into()]).await?;
+        let having = tx.rows(corpus.sql(sql), &[(&word.sqlite(corpus)).into(), low.into(), high.into()]).await?;
         let weight = narrow(frequency(total, i64::try_from(having.len()).unwrap_or(i64::MAX)));
         for row in having {
             *scores.entry(row.int(0)?).or_default() += weight;

@@ -22,6 +22,15 @@ impl Corpus {
         Sql::of(self.table(), text)
     }
 
+    /// The same on what has the texts, too: a table or a view.
+    pub(super) fn reading(self, text: &'static str) -> Sql {
+        let table = match self {
+            Self::Memories => "memory",
+            Self::Chunks => "chunk_text",
+        };
+        Sql::of(table, text)
+    }
+
     /// Its table.
     fn table(self) -> &'static str {
         match self {

@@ -17,6 +17,7 @@ pub mod index;
 pub mod lexical;
 mod porter;
 mod rows;
+mod stems;
 mod terms;
 mod typo;
 pub mod vectors;
@@ -38,10 +39,11 @@ use follow::Indexes;
 use fuse::{Parts, Scored};
 
 pub use candidates::{
-    index, index_chunks, index_new, matching_all, unindex, unindex_account, unindex_all_chunks, unindex_chunks, words,
+    index, index_new, matching_all, unindex, unindex_account, unindex_all_chunks, unindex_chunks, words,
 };
 pub use corpus::Corpus;
 pub(crate) use rows::{mark_history_unclean, note_changes};
+pub use stems::Stems;
 pub use terms::{MOST_WORDS, Terms};
 
 /// How many candidates of each kind are fused, for the first pages.

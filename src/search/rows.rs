@@ -84,7 +84,7 @@ pub(super) async fn documents_after(
                case when embedder = $2 then 1 end, case when embedder = $2 then embedding end \
                from {table} where doc > $3 and doc <= $4 and {unindexed account_id} = $1 order by doc limit $5";
     let values = [account.0.into(), space.into(), after.into(), account.doc_range().1.into(), limit.into()];
-    tx.rows(corpus.sql(sql), &values).await?.into_iter().map(document).collect()
+    tx.rows(corpus.reading(sql), &values).await?.into_iter().map(document).collect()
 }
 
 /// Those of these documents that there are.
@@ -99,7 +99,7 @@ pub(super) async fn documents(
                case when embedder = $2 then 1 end, case when embedder = $2 then embedding end \
                from {table} where doc {in $3} and {unindexed account_id} = $1 order by doc";
     let values = [account.0.into(), space.into(), docs.into()];
-    tx.rows(corpus.sql(sql), &values).await?.into_iter().map(document).collect()
+    tx.rows(corpus.reading(sql), &values).await?.into_iter().map(document).collect()
 }
 
 /// Notes that these memories change, for those who keep them in memory. To be
@@ -209,7 +209,7 @@ pub(super) async fn to_embed(
 ) -> Result<Vec<ToEmbed>> {
     let sql = "select doc, version, text from {table} \
                where account_id = $1 and embedder is null and doc > $2 order by doc limit $3";
-    let rows = tx.rows(corpus.sql(sql), &[account.0.into(), after.into(), limit.into()]).await?;
+    let rows = tx.rows(corpus.reading(sql), &[account.0.into(), after.into(), limit.into()]).await?;
     let document = |mut row: Row| Ok(ToEmbed { doc: row.int(0)?, version: row.int(1)?, text: row.text(2)? });
     rows.into_iter().map(document).collect()
 }

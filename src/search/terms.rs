@@ -1,6 +1,6 @@
 //! The words of a query.
 
-use super::{analyze, porter};
+use super::{Corpus, analyze, porter};
 
 /// How many different words of a query count; more only cost time.
 pub const MOST_WORDS: usize = 64;
@@ -24,7 +24,7 @@ const STOP_WORDS: &[&str] = &[
 /// A word of a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word {
-    /// Folded, as the full-text index of `SQLite` takes it.
+    /// Folded, as the full-text index of `SQLite` takes it where it stems itself.
     pub raw: String,
     /// Its stem, as all indexes have it.
     pub stem: String,
@@ -34,8 +34,13 @@ impl Word {
     /// The FTS5 query for this word. It has letters, digits, marks and pictographs
     /// only, so nothing in it needs escaping.
     #[must_use]
-    pub fn sqlite(&self) -> String {
-        format!("\"{}\"", self.raw)
+    pub fn sqlite(&self, corpus: Corpus) -> String {
+        let word = match corpus {
+            Corpus::Memories => &self.raw,
+            // Its index doesn't stem.
+            Corpus::Chunks => &self.stem,
+        };
+        format!("\"{word}\"")
     }
 }
 
@@ -85,9 +90,9 @@ impl Terms {
         self.is_cut
     }
 
-    /// The FTS5 query for all of the words.
+    /// The FTS5 query for all of the words, in memories.
     pub(super) fn all_sqlite(&self) -> String {
-        let quoted: Vec<String> = self.words.iter().map(Word::sqlite).collect();
+        let quoted: Vec<String> = self.words.iter().map(|word| word.sqlite(Corpus::Memories)).collect();
         quoted.join(" AND ")
     }
 }

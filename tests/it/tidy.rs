@@ -26,6 +26,8 @@ const FACE_USES: &[(&str, &str, &str)] = &[
 
 /// Uses of what stands on it by the ground that have to be, each with its reason.
 const GROUND_USES: &[(&str, &str, &str)] = &[
+    ("src/db/sqlite/functions.rs", "search", "views of the schema call a function for what the index is given"),
+    ("src/db/sqlite/functions.rs", "history", "as above, for the text of a chunk"),
     ("src/app.rs", "search", "what a process keeps in memory for searching is part of its state"),
     ("src/app.rs", "auth", "what a process keeps in memory about callers is part of its state"),
 ];
@@ -37,6 +39,9 @@ const ONE_ENGINE: &[(&str, &str, &str)] = &[
     ("sqlite", "account.changes_after", "the beginning of memory_change"),
     ("sqlite", "unclean", "PostgreSQL erases its own files"),
     ("sqlite", "chunk_fts", "full-text search is a virtual table there"),
+    ("postgres", "chunk.text", "a view makes it of the messages on SQLite"),
+    ("postgres", "chunk.words", "a view makes them of the text on SQLite"),
+    ("postgres", "chunk.analysis", "as above"),
     ("postgres", "chunk.tsv", "full-text search is a generated column there"),
     ("postgres", "chunk.length", "the full-text index of SQLite knows it"),
     ("postgres", "memory.tsv", "full-text search is a generated column there"),

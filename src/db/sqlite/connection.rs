@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::types::{ToSqlOutput, Value as SqliteValue, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, Statement};
 
-use super::SqliteOptions;
+use super::{SqliteOptions, functions};
 use crate::db::value::{Cell, Row, Value};
 use crate::db::{Dialect, Sql};
 use crate::error::{Error, Result};
@@ -38,6 +38,7 @@ impl Connection {
         raw.busy_timeout(BUSY).map_err(storage)?;
         raw.set_prepared_statement_cache_capacity(128);
         rusqlite::vtab::array::load_module(&raw).map_err(storage)?;
+        functions::register(&raw).map_err(storage)?;
         // A bulk delete and an erasure touch most pages, and do so again and again where they don't fit.
         let cache_kib = match role {
             Role::Writer => 32 * 1024,

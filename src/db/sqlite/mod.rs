@@ -2,6 +2,7 @@
 
 mod connection;
 mod erase;
+mod functions;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
