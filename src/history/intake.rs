@@ -12,18 +12,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::import::container::{self, Summary, Unreadable};
 use super::import::{Fact, Item, Limits};
-use super::ops::{self, Incoming, Outcome};
+use super::ops::{self, Incoming, Ingested, Outcome, Prepared};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::error::{Error, Result};
 use crate::memory::transfer;
 
 /// Conversations written in one transaction, and how large they may be together, in bytes.
-const BATCH: usize = 100;
-const BATCH_BYTES: usize = 4 << 20;
+const BATCH: usize = 1_000;
+const BATCH_BYTES: usize = 8 << 20;
 /// Facts written at once.
 const FACTS: usize = 500;
 /// Items read ahead of what is written.
@@ -157,20 +158,17 @@ pub async fn take_in(app: &App, caller: &Caller, source: Source, progress: &Arc<
         let (source, progress) = (source.clone(), Arc::clone(progress));
         move || read(&source, &progress, &send)
     });
-    let mut intake = Intake { app, caller, source: &source, progress, batch: Vec::new(), bytes: 0, facts: Vec::new() };
-    while let Some((platform, item)) = found.recv().await {
-        if progress.is_cancelled() {
-            break;
-        }
-        intake.item(platform, item).await?;
-    }
+    let mut intake = Intake::new(app, caller, &source, progress);
+    let taken = intake.all(&mut found).await;
+    // Whatever happened, nothing is written once this has returned.
+    let settled = intake.settle().await;
+    taken.and(settled)?;
     // The reader stops where nobody takes what it finds.
     drop(found);
     let summary = reading.await.map_err(Error::internal)?;
     if progress.is_cancelled() {
         return Ok(progress.report());
     }
-    intake.flush().await?;
     match summary {
         Ok(summary) => {
             let files = summary.files.into_iter().take(NAMED).map(|(name, format)| (name, format.name.to_owned()));
@@ -229,9 +227,31 @@ struct Intake<'a> {
     batch: Vec<Incoming>,
     bytes: usize,
     facts: Vec<transfer::Item>,
+    /// The batch before, which is being written.
+    writing: Option<JoinHandle<Result<Vec<Ingested>>>>,
 }
 
-impl Intake<'_> {
+impl<'a> Intake<'a> {
+    fn new(app: &'a App, caller: &'a Caller, source: &'a Source, progress: &'a Arc<Progress>) -> Self {
+        let (batch, facts) = (Vec::new(), Vec::new());
+        Self { app, caller, source, progress, batch, bytes: 0, facts, writing: None }
+    }
+
+    /// Takes everything in, or all until it is cancelled.
+    async fn all(&mut self, found: &mut mpsc::Receiver<Found>) -> Result<()> {
+        while let Some((platform, item)) = found.recv().await {
+            if self.progress.is_cancelled() {
+                return Ok(());
+            }
+            self.item(platform, item).await?;
+        }
+        if self.progress.is_cancelled() {
+            return Ok(());
+        }
+        self.conversations().await?;
+        self.memories().await
+    }
+
     async fn item(&mut self, platform: Option<&str>, item: Item) -> Result<()> {
         match item {
             Item::Conversation(conversation) => {
@@ -256,11 +276,6 @@ impl Intake<'_> {
         Ok(())
     }
 
-    async fn flush(&mut self) -> Result<()> {
-        self.conversations().await?;
-        self.memories().await
-    }
-
     /// Writes conversations. One that is named twice is written after the other.
     async fn conversations(&mut self) -> Result<()> {
         let mut rest = std::mem::take(&mut self.batch);
@@ -276,38 +291,44 @@ impl Intake<'_> {
         Ok(())
     }
 
-    async fn write(&self, batch: Vec<Incoming>) -> Result<()> {
-        let (mut sound, mut failed) = (Vec::new(), Vec::new());
+    /// Has conversations written after those before them, while the next are read and worked out.
+    async fn write(&mut self, batch: Vec<Incoming>) -> Result<()> {
+        let mut sound = Vec::new();
         for incoming in batch {
             let id = incoming.conversation.id.clone();
             match ops::checked(incoming) {
                 Ok(incoming) => sound.push(incoming),
-                Err(why) => failed.push((id, why.to_string())),
+                Err(why) => {
+                    self.progress.change(|report| report.fail(&format!("conversation {id}"), why.to_string()));
+                }
             }
         }
-        let outcomes = if self.source.dry_run {
-            ops::foresee(self.app, self.caller, sound).await?
-        } else {
-            let ingested = ops::ingest(self.app, self.caller, sound, false).await?;
-            // What an earlier run of the same import wrote is new by this import.
-            let outcome = |one: ops::Ingested| match one.outcome {
-                Outcome::Unchanged
-                    if one.conversation.import.is_some() && one.conversation.import == self.source.import =>
-                {
-                    Outcome::New
-                }
-                outcome => outcome,
-            };
-            ingested.into_iter().map(outcome).collect()
+        if self.source.dry_run {
+            let outcomes = ops::foresee(self.app, self.caller, sound).await?;
+            self.progress.change(|report| outcomes.into_iter().for_each(|outcome| report.count(outcome)));
+            return Ok(());
+        }
+        let prepared = Prepared::of(self.app, self.caller, sound).await?;
+        self.settle().await?;
+        let (app, caller) = (self.app.clone(), self.caller.clone());
+        self.writing = Some(tokio::spawn(async move { prepared.write(&app, &caller).await }));
+        Ok(())
+    }
+
+    /// Waits for the batch that is being written.
+    async fn settle(&mut self) -> Result<()> {
+        let Some(writing) = self.writing.take() else { return Ok(()) };
+        let ingested = writing.await.map_err(Error::internal)??;
+        // What an earlier run of the same import wrote is new by this import.
+        let outcome = |one: Ingested| match one.outcome {
+            Outcome::Unchanged
+                if one.conversation.import.is_some() && one.conversation.import == self.source.import =>
+            {
+                Outcome::New
+            }
+            outcome => outcome,
         };
-        self.progress.change(|report| {
-            for outcome in outcomes {
-                report.count(outcome);
-            }
-            for (id, why) in failed {
-                report.fail(&format!("conversation {id}"), why);
-            }
-        });
+        self.progress.change(|report| ingested.into_iter().for_each(|one| report.count(outcome(one))));
         Ok(())
     }
 

@@ -142,6 +142,31 @@ async fn commit(app: &App, caller: &Caller, plans: Vec<Plan>, is_noted: bool) ->
     Ok(written)
 }
 
+/// Conversations and what is to be written of them, for taking in many: while
+/// some are written, it can be worked out for the next.
+pub(super) struct Prepared {
+    batch: Arc<Vec<Incoming>>,
+    plans: Vec<Plan>,
+}
+
+impl Prepared {
+    /// Works out what is to be written. Each conversation must be named once.
+    pub(super) async fn of(app: &App, caller: &Caller, batch: Vec<Incoming>) -> Result<Self> {
+        caller.require(Scope::Write)?;
+        let batch: Vec<Incoming> = batch.into_iter().map(checked).collect::<Result<_>>()?;
+        let batch = Arc::new(batch);
+        Ok(Self { plans: plan(app, caller, &batch).await?, batch })
+    }
+
+    /// Does what [`ingest`] does.
+    pub(super) async fn write(self, app: &App, caller: &Caller) -> Result<Vec<Ingested>> {
+        if let Some(ingested) = commit(app, caller, self.plans, false).await? {
+            return Ok(ingested);
+        }
+        ingest(app, caller, Arc::unwrap_or_clone(self.batch), false).await
+    }
+}
+
 /// What would become of conversations that were taken in. Each must be named once.
 ///
 /// # Errors
