@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::memory::transfer;
 
 /// Conversations written in one transaction, and how large they may be together, in bytes.
-const BATCH: usize = 1_000;
+const BATCH: usize = 200;
 const BATCH_BYTES: usize = 8 << 20;
 /// Facts written at once.
 const FACTS: usize = 500;

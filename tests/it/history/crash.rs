@@ -13,7 +13,7 @@ on_both_engines!(
 );
 
 /// Conversations of an export, more than are written in two transactions.
-const COUNT: usize = 250;
+const COUNT: usize = 500;
 
 /// Everything that can be read of the history, without ids and imports.
 async fn state(user: &User) -> Vec<Value> {
