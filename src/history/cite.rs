@@ -135,7 +135,7 @@ fn code(text: &str) -> usize {
     ticks
 }
 
-/// The numbers between brackets, ranges written out. `None` where it is something else.
+/// The numbers between brackets, each once, ranges written out. `None` where it is something else.
 fn numbers(inside: &str) -> Option<Vec<usize>> {
     let number = |text: &str| {
         let digits = text.trim();
@@ -143,14 +143,15 @@ fn numbers(inside: &str) -> Option<Vec<usize>> {
         let is_number = (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
         digits.parse::<usize>().ok().filter(|_| is_number)
     };
-    let mut numbers = Vec::new();
+    // Once each: ranges are short to write, and there may be many.
+    let (mut numbers, mut known) = (Vec::new(), BTreeSet::new());
     for part in inside.split([',', ';']) {
         match part.split_once(['-', '–']) {
             Some((first, last)) => {
                 let (first, last) = (number(first)?, number(last)?);
-                (first <= last).then(|| numbers.extend(first..=last))?;
+                (first <= last).then(|| numbers.extend((first..=last).filter(|number| known.insert(*number))))?;
             }
-            None => numbers.push(number(part)?),
+            None => numbers.extend(Some(number(part)?).filter(|number| known.insert(*number))),
         }
     }
     Some(numbers)
@@ -183,6 +184,7 @@ mod tests {
         assert_eq!(audit("Yes [4]. No [1]."), ("Yes. No [1].".to_owned(), vec![1], vec![4]));
         assert_eq!(audit("Yes [1, 9]."), ("Yes [1].".to_owned(), vec![1], vec![9]));
         assert_eq!(audit("Yes [2-5]."), ("Yes [2, 3].".to_owned(), vec![2, 3], vec![4, 5]));
+        assert_eq!(audit("Yes [3, 2-5; 2-3]."), ("Yes [3, 2].".to_owned(), vec![2, 3], vec![4, 5]));
         assert_eq!(audit("Yes 【12】"), ("Yes".to_owned(), vec![], vec![12]));
         assert_eq!(audit("Odd [0][999] end"), ("Odd end".to_owned(), vec![], vec![0, 999]));
     }

@@ -45,11 +45,10 @@ pub fn pieces(text: &str, most: usize, mut out: impl FnMut(Range<usize>, usize))
     let mut start = 0;
     for mut rest in sentences(text) {
         while !rest.is_empty() {
-            let (mut length, mut parts) = (rest.len(), tokens::parts(rest));
-            if parts > most {
-                length = cut(rest, tokens::fit(rest, most));
-                parts = tokens::parts(&rest[..length]);
-            }
+            // Not the cost of all that is left, or a long text without borders would be counted again for each piece.
+            let fits = tokens::fit(rest, most);
+            let length = if fits < rest.len() { cut(rest, fits) } else { fits };
+            let parts = tokens::parts(&rest[..length]);
             if !rest[..length].trim_start().is_empty() {
                 out(start..start + length, parts);
             }
@@ -215,6 +214,18 @@ mod tests {
         );
         assert_eq!(split("wrapped at\nsome width, and\nso on"), ["wrapped at\nsome width, and\nso on"]);
         assert_eq!(split("\n\n"), [""]);
+    }
+
+    /// Otherwise it would not come to an end before the tests are stopped.
+    #[test]
+    fn a_long_text_without_borders_is_read_once() {
+        let text = "a".repeat(8 << 20);
+        let mut end = 0;
+        pieces(&text, 4_000, |range, parts| {
+            assert!(range.start == end && parts <= 4_000);
+            end = range.end;
+        });
+        assert_eq!(end, text.len());
     }
 
     proptest! {

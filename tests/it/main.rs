@@ -10,6 +10,7 @@ mod embedders;
 mod embedding;
 mod faults;
 mod forget;
+mod fuzz;
 mod harness;
 mod history;
 mod history_model;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::branch::{self, Node};
 use super::format::{Format, Layout, Place, Sink};
 use super::json::{Either, Flag, List, Members, Object, Str, parse};
-use super::text::{self, add, add_file};
+use super::text::{self, Files, add};
 use super::time::Time;
 use super::{Conversation, Message, Role};
 
@@ -198,8 +198,9 @@ fn shown(said: &Said<'_>) -> Option<(Role, String)> {
         }
     }
     let attachments = metadata.into_iter().flat_map(|data| data.attachments.iter());
+    let mut files = Files::default();
     for attachment in attachments.filter_map(|attachment| attachment.0.as_ref()) {
-        add_file(&mut text, &attachment.name);
+        files.add(&mut text, &attachment.name);
     }
     (!text.is_empty()).then_some((role, text))
 }
@@ -210,7 +211,7 @@ const MARKER: [char; 3] = ['\u{e200}', '\u{e202}', '\u{e201}'];
 /// The text without the markers that the page draws as links: spans in characters for private use, and `【12†L1】` in
 /// older exports. A marker of an entity becomes the entity's name, since that is what was read there.
 fn plain(text: &str) -> Cow<'_, str> {
-    let text = text::without(Cow::Borrowed(text), "【", "】", |inner| inner.contains('†') && inner.len() < 200);
+    let text = text::without(Cow::Borrowed(text), "【", "】", |inner| inner.len() < 200 && inner.contains('†'));
     // All characters for private use have a first byte of 0xEE, or 0xEF with few others.
     if memchr::memchr2(0xEE, 0xEF, text.as_bytes()).is_none() {
         return text;
@@ -220,13 +221,16 @@ fn plain(text: &str) -> Cow<'_, str> {
     while let Some(begin) = rest.find(is_private) {
         kept.push_str(&rest[..begin]);
         rest = &rest[begin..];
-        let span = rest.strip_prefix(MARKER[0]).and_then(|inner| inner.split_once(MARKER[2]));
+        let span = rest.strip_prefix(MARKER[0]).and_then(|inner| {
+            let end = inner.find([MARKER[0], MARKER[2], '\n'])?;
+            Some((&inner[..end], inner[end..].strip_prefix(MARKER[2])?))
+        });
         match span {
-            Some((inner, after)) if !inner.contains([MARKER[0], '\n']) => {
+            Some((inner, after)) => {
                 kept.push_str(&entity(inner).unwrap_or_default());
                 rest = after;
             }
-            _ => rest = rest.trim_start_matches(is_private),
+            None => rest = rest.trim_start_matches(is_private),
         }
     }
     kept.push_str(rest);
@@ -409,6 +413,13 @@ mod tests {
         assert_eq!(plain("a \u{e203}b\u{e204} \u{e200}open"), "a b open");
         assert_eq!(plain("see【12†L1-L3】 【note】"), "see 【note】");
         assert_eq!(plain("日本語 café"), "日本語 café");
+    }
+
+    /// Otherwise it would not come to an end before the tests are stopped.
+    #[test]
+    fn many_markers_before_one_end_are_read_once() {
+        let text = "\u{e200}x".repeat(1 << 20) + "\u{e201}";
+        assert_eq!(plain(&text), "x".repeat((1 << 20) - 1));
     }
 
     #[test]

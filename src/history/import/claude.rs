@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use super::branch::{self, Node};
 use super::format::{Format, Layout, Place, Sink};
 use super::json::{Either, List, Object, Str, parse};
-use super::text::{self, add, add_file};
+use super::text::{self, Files, add};
 use super::time::Time;
 use super::{Conversation, Item, Message, Role};
 
@@ -192,8 +192,9 @@ fn shown(said: &Said<'_>, role: Role) -> String {
         let placeholder = |inner: &str| inner.trim().starts_with("This block is not supported on your current device");
         add(&mut text, &text::without(Cow::Borrowed(&*said.text), fence, fence, placeholder));
     }
+    let mut files = Files::default();
     for file in said.attachments.iter().chain(said.files.iter()).filter_map(|file| file.0.as_ref()) {
-        add_file(&mut text, &file.file_name);
+        files.add(&mut text, &file.file_name);
         add(&mut text, &file.extracted_content);
     }
     text

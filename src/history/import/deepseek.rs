@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use super::branch::{self, Node};
 use super::format::{Format, Layout, Place, Sink};
 use super::json::{List, Members, Object, Str, parse};
-use super::text::{self, add, add_file};
+use super::text::{self, Files, add};
 use super::time::Time;
 use super::{Conversation, Item, Message, Role};
 
@@ -189,6 +189,7 @@ fn read(part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlow<()> {
 fn shown(said: &Said<'_>) -> Vec<(Role, String)> {
     let mut human = String::new();
     let mut assistant = String::new();
+    let mut files = Files::default();
     for fragment in said.fragments.iter().filter_map(|fragment| fragment.0.as_ref()) {
         match &*fragment.kind {
             "REQUEST" => add(&mut human, &fragment.content),
@@ -197,7 +198,7 @@ fn shown(said: &Said<'_>) -> Vec<(Role, String)> {
                 .files
                 .iter()
                 .filter_map(|file| file.0.as_ref())
-                .for_each(|file| add_file(&mut human, &file.file_name)),
+                .for_each(|file| files.add(&mut human, &file.file_name)),
             // Thoughts, searches and tools are folded away.
             _ => {}
         }
@@ -210,7 +211,7 @@ fn shown(said: &Said<'_>) -> Vec<(Role, String)> {
         }
     }
     for file in said.files.iter().filter_map(|file| file.0.as_ref()) {
-        add_file(if assistant.is_empty() { &mut human } else { &mut assistant }, &file.file_name);
+        files.add(if assistant.is_empty() { &mut human } else { &mut assistant }, &file.file_name);
     }
     [(Role::Human, human), (Role::Assistant, assistant)].into_iter().filter(|(_, text)| !text.is_empty()).collect()
 }

@@ -27,8 +27,9 @@ pub fn role(name: &str) -> Option<Role> {
 #[must_use]
 pub fn with_files(text: &str, names: &[String]) -> String {
     let mut out = text.trim().to_owned();
+    let mut files = text::Files::default();
     for name in names {
-        text::add_file(&mut out, name);
+        files.add(&mut out, name);
     }
     out
 }

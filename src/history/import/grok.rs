@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 use super::branch::{self, Node};
 use super::format::{Format, Layout, Place, Sink};
 use super::json::{Either, List, Object, Str, parse};
-use super::text::{self, add, add_file};
+use super::text::{self, Files, add};
 use super::time::Time;
 use super::{Conversation, Item, Message, Role};
 
@@ -143,10 +143,11 @@ fn shown(said: &Said<'_>) -> String {
     let message = text::without(message, "<grok:render", "</grok:render>", any);
     let mut text = String::new();
     add(&mut text, &message);
+    let mut files = Files::default();
     for file in said.file_attachments.iter() {
         // Where a file is text it is an id, which says nothing.
         if let Either::Object(file) = file {
-            add_file(&mut text, if file.file_name.is_empty() { &file.name } else { &file.file_name });
+            files.add(&mut text, if file.file_name.is_empty() { &file.name } else { &file.file_name });
         }
     }
     text

@@ -6,48 +6,67 @@
 pub fn text(html: &str) -> String {
     let mut out = Writer::default();
     let mut rest = html;
+    // Elements to be skipped that don't end, so that their end is searched for once.
+    let mut endless = Vec::new();
     while let Some(start) = rest.find('<') {
         out.text(&rest[..start]);
         rest = &rest[start..];
-        let Some((name, closing, end)) = tag(rest) else {
-            out.text("<");
-            rest = &rest[1..];
-            continue;
-        };
-        let skip_to = match name.as_str() {
-            "script" | "style" | "head" if !closing => rest.find(&format!("</{name}")),
-            _ => None,
+        let Tag { name, closing, end } = match tag(rest) {
+            Ok(tag) => tag,
+            Err(plain) => {
+                out.text(&rest[..plain]);
+                rest = &rest[plain..];
+                continue;
+            }
         };
         out.tag(&name, closing);
-        rest = &rest[skip_to.unwrap_or(end)..];
+        let mut skipped = end;
+        if !closing && matches!(name.as_str(), "script" | "style" | "head") && !endless.contains(&name) {
+            match rest.find(&format!("</{name}")) {
+                Some(close) => skipped = close,
+                None => endless.push(name),
+            }
+        }
+        rest = &rest[skipped..];
     }
     out.text(rest);
     out.out.trim_matches('\n').trim_end().to_owned()
 }
 
-/// The tag at the start: its name in lower case, whether it closes, and where it ends. Comments have no name.
-fn tag(html: &str) -> Option<(String, bool, usize)> {
+struct Tag {
+    /// Its name in lower case; of comments it is empty.
+    name: String,
+    closing: bool,
+    /// Where it ends.
+    end: usize,
+}
+
+/// The tag at the start. Where there is none, up to where the text has been seen to have none: so however many tags
+/// are begun and not ended, no part of a text is looked through often.
+fn tag(html: &str) -> Result<Tag, usize> {
     if let Some(comment) = html.strip_prefix("<!--") {
         let end = comment.find("-->").map_or(html.len(), |end| end + "<!---->".len());
-        return Some((String::new(), false, end));
+        return Ok(Tag { name: String::new(), closing: false, end });
     }
     let after = &html[1..];
     let closing = after.starts_with('/');
     let inner = after.strip_prefix(['/', '!']).unwrap_or(after);
     if !inner.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        return None;
+        return Err(1);
     }
-    let name: String = inner.chars().take_while(char::is_ascii_alphanumeric).collect();
+    let name = || inner.chars().take_while(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let mut quote = None;
     for (at, c) in html.char_indices().skip(1) {
         match (quote, c) {
-            (Some(open), _) if open == c => quote = None,
-            (None, '"' | '\'') if html[..at].ends_with('=') => quote = Some(c),
-            (None, '>') => return Some((name.to_ascii_lowercase(), closing, at + 1)),
+            (Some((_, open)), _) if open == c => quote = None,
+            (None, '"' | '\'') if html[..at].ends_with('=') => quote = Some((at, c)),
+            (None, '>') => return Ok(Tag { name: name(), closing, end: at + 1 }),
+            (None, '<') => return Err(at),
             _ => {}
         }
     }
-    None
+    // A quotation that doesn't end may have tags in it.
+    Err(quote.map_or(html.len(), |(at, _)| at))
 }
 
 #[derive(Default)]
@@ -260,6 +279,23 @@ mod tests {
         assert_eq!(text("a < b && c <3 <"), "a < b && c <3 <");
         assert_eq!(text("<style>p { x > 1 }</style>a<!-- <p>no</p> -->b<a href='x>y'>c</a>"), "abc");
         assert_eq!(decode("&#39;&#x1F600;&amp;lt;&unknown;&#xD800;&"), "'😀&lt;&unknown;&#xD800;&");
+    }
+
+    #[test]
+    fn what_begins_like_a_tag_and_does_not_end_is_text() {
+        assert_eq!(text("if a <b and <i>c</i>"), "if a <b and c");
+        assert_eq!(text("<p class=\"x><b>a</b>"), "<p class=\"x>a");
+        assert_eq!(text("a<script>b<script>c"), "abc");
+    }
+
+    /// Otherwise it would not come to an end before the tests are stopped.
+    #[test]
+    fn many_tags_that_do_not_end_are_read_once() {
+        for begun in ["<a ", "<a b=\"<a\" ", "<a b='", "<script>", "<!--"] {
+            for end in ["", "<"] {
+                let _ = text(&(begun.repeat(1 << 17) + end));
+            }
+        }
     }
 
     proptest! {

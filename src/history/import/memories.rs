@@ -93,12 +93,12 @@ fn read_claude(part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlo
         Either::List(_) | Either::Other => {}
     }
     for (project, text) in account.project_memories.0.iter().flatten() {
-        prose(text, Some(project), None, &mut facts);
+        prose(text, named(project), None, &mut facts);
     }
     for file in account.memory_files.iter().filter_map(|file| file.0.as_ref()) {
         let name = file.path.trim_matches('/');
         let name = name.strip_suffix(".md").unwrap_or(name);
-        prose(&file.content, Some(name).filter(|name| !name.is_empty()), file.updated_at.0, &mut facts);
+        prose(&file.content, named(name), file.updated_at.0, &mut facts);
     }
     if !account.content.trim().is_empty() {
         let (title, text) = (account.title.trim(), account.content.trim());
@@ -107,6 +107,16 @@ fn read_claude(part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlo
         facts.push(Fact { text, bucket: None, created_at: account.created_at.0 });
     }
     give(facts, &place, sink)
+}
+
+/// The longest name of a bucket, in characters; it goes with each fact in it.
+const NAME: usize = 100;
+
+/// The name of a bucket, if it is one; a long one is cut.
+fn named(name: &str) -> Option<&str> {
+    let name = name.trim();
+    let end = name.char_indices().nth(NAME).map_or(name.len(), |(end, _)| end);
+    Some(name[..end].trim_end()).filter(|name| !name.is_empty())
 }
 
 /// Facts of a text in Markdown. In a bucket of their own, the headings would be lost, so they go before the facts.
@@ -153,10 +163,9 @@ fn read_mem0(part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlow<
         Err(error) => return sink(place.failed(error)),
     };
     let category = memory.metadata.0.as_ref().map(|metadata| &*metadata.category);
-    let bucket =
-        memory.categories.iter().map(|category| &**category).chain(category).find(|name| !name.trim().is_empty());
+    let bucket = memory.categories.iter().map(|category| &**category).chain(category).find_map(named);
     let text = memory.memory.trim().to_owned();
-    let fact = Fact { text, bucket: bucket.map(|name| name.trim().to_owned()), created_at: memory.created_at.0 };
+    let fact = Fact { text, bucket: bucket.map(str::to_owned), created_at: memory.created_at.0 };
     give(vec![fact], &place, sink)
 }
 

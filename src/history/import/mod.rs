@@ -17,18 +17,18 @@ pub mod format;
 mod gemini;
 mod gemini_html;
 mod grok;
-mod heal;
+pub mod heal;
 #[cfg(test)]
 mod hostile;
 mod json;
 mod librechat;
 mod local_time;
-mod markup;
+pub mod markup;
 pub mod memories;
 mod open_webui;
 mod outline;
-mod scan;
-mod stream;
+pub mod scan;
+pub mod stream;
 #[cfg(test)]
 mod testing;
 mod text;

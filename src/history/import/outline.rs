@@ -45,8 +45,14 @@ pub fn entries(text: &str, lines_alone: bool) -> Vec<Entry<'_>> {
     entries
 }
 
-/// What stands in a line that is a heading, `# …` or all of it bold.
+/// The longest heading, in characters, as it goes with each of the entries below it. It is that of a bucket's name.
+const HEADING: usize = 100;
+
+/// What stands in a line that is a heading, `# …` or all of it bold. A long one is none.
 fn heading_of(line: &str) -> Option<&str> {
+    if line.char_indices().nth(HEADING + "####### ".len()).is_some() {
+        return None;
+    }
     let level = line.bytes().take_while(|byte| *byte == b'#').count();
     if (1..=6).contains(&level)
         && let Some(found) = line[level..].strip_prefix(' ')
@@ -93,6 +99,14 @@ mod tests {
                 (Some("Home"), "**bold** start".to_owned()),
             ]
         );
+    }
+
+    #[test]
+    fn a_long_line_is_no_heading() {
+        let name = "h".repeat(100);
+        assert_eq!(listed(&format!("# {name}\n- a"), false), [(Some(&*name), "a".to_owned())]);
+        let long = format!("# {}", "h".repeat(200));
+        assert_eq!(listed(&format!("{long}\n- a"), false), [(None, long), (None, "a".to_owned())]);
     }
 
     #[test]

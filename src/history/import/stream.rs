@@ -95,7 +95,8 @@ pub fn split(reader: &mut dyn Read, separator: &'static str, limit: usize, each:
             }
             // A separator can begin in these bytes and end in the next.
             searched = rest.len().saturating_sub(separator.len() - 1);
-            if searched >= limit {
+            // A carriage return is not of the part.
+            if searched > limit.saturating_add(1) {
                 dropped = true;
                 window.advance(searched);
                 searched = 0;
@@ -463,27 +464,33 @@ impl Scanner<'_, '_> {
     }
 
     /// Where the next sound element begins, though the one that begins here seems not to have ended: it begins as
-    /// `head` and is known as an element. It begins within the next `within` bytes, as far as they fit into memory.
+    /// `head` and is known as an element. It begins within the next `within` bytes, and ends where an element may. How
+    /// much of the file is in memory by now has no say in it.
     fn enclosed(&mut self, head: &[u8], within: usize) -> io::Result<Option<usize>> {
+        let limit = self.window.limit;
+        let within = within.min(limit);
         // Before any sound element, the broken one itself may show how they begin.
-        let own = first_key(self.window.rest()).to_vec();
+        let rest = self.window.rest();
+        let own = first_key(&rest[..rest.len().min(limit)]).to_vec();
         let head = [head, &own, b"{"].into_iter().find(|head| !head.is_empty()).unwrap_or_default();
         let finder = memchr::memmem::Finder::new(head);
         // Each try can go on to the end of what is in memory, so the work has to have a limit of its own.
-        let mut work = self.window.limit.saturating_mul(8);
+        let mut work = limit.saturating_mul(8);
         let mut from = 1;
         loop {
             let rest = self.window.rest();
-            let Some(found) = rest.get(from..).and_then(|rest| finder.find(rest)) else {
-                from = from.max((rest.len() + 1).saturating_sub(head.len()));
-                if rest.len() >= within.min(self.window.limit) || !self.window.fill()? {
+            // One that begins within ends a little later.
+            let searched = rest.len().min(within.saturating_add(head.len() - 1));
+            let Some(found) = rest.get(from..searched).and_then(|rest| finder.find(rest)) else {
+                from = from.max((searched + 1).saturating_sub(head.len()));
+                if from >= within || !self.window.fill()? {
                     return Ok(None);
                 }
                 continue;
             };
             let begin = from + found;
             from = begin + 1;
-            if begin >= within || work == 0 {
+            if work == 0 {
                 return Ok(None);
             }
             if !rest[..begin].trim_ascii_end().ends_with(b",") {
@@ -492,11 +499,12 @@ impl Scanner<'_, '_> {
             let (mut scan, mut scanned) = (Scan::default(), begin);
             let end = loop {
                 let rest = self.window.rest();
-                if let Some(end) = scan.run(&rest[scanned..]) {
+                let held = rest.len().min(limit);
+                if let Some(end) = scan.run(&rest[scanned..held]) {
                     break Some(scanned + end);
                 }
-                scanned = rest.len();
-                if scanned > self.window.limit || !self.window.fill()? {
+                scanned = held;
+                if scanned == limit || !self.window.fill()? {
                     break None;
                 }
             };

@@ -1,0 +1,2 @@
+#![no_main]
+commonplace_fuzz::target!("answers", commonplace_fuzz::mutate::plain);

@@ -1,0 +1,2 @@
+#![no_main]
+commonplace_fuzz::target!("chatgpt", commonplace_fuzz::mutate::json);

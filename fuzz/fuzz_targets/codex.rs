@@ -1,0 +1,2 @@
+#![no_main]
+commonplace_fuzz::target!("codex", commonplace_fuzz::mutate::json);

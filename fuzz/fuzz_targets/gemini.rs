@@ -1,0 +1,2 @@
+#![no_main]
+commonplace_fuzz::target!("gemini", commonplace_fuzz::mutate::json);

@@ -1,0 +1,2 @@
+#![no_main]
+commonplace_fuzz::target!("open_webui", commonplace_fuzz::mutate::json);
