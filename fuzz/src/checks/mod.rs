@@ -29,12 +29,3 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("pieces", pieces::take_apart),
     ("typingmind", |bytes| formats::read_as("TypingMind (", bytes)),
 ];
-
-/// Checks an input of a target.
-///
-/// # Panics
-/// Where something does not hold; or there is no such target.
-pub fn check(target: &str, bytes: &[u8]) {
-    let (_, check) = TARGETS.iter().find(|(name, _)| *name == target).expect("a target");
-    check(bytes);
-}

@@ -178,9 +178,10 @@ impl<'r> Window<'r> {
             self.end -= self.start;
             self.start = 0;
             if self.buffer.len() - self.end < CHUNK {
-                // Doubled, so that a long part is not copied often, but not beyond what can be needed.
+                // Doubled, so that a long part is not copied often, but not beyond what can be needed. Most files of
+                // an archive are smaller than what is asked for at a time.
                 let most = self.limit.saturating_add(2 * CHUNK).max(self.end + CHUNK);
-                self.buffer.resize((2 * self.buffer.len()).clamp(4 * CHUNK, most.max(4 * CHUNK)), 0);
+                self.buffer.resize((2 * self.buffer.len()).clamp(CHUNK, most), 0);
             }
         }
         loop {
