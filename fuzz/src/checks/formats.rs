@@ -68,6 +68,8 @@ pub fn read_export(bytes: &[u8]) {
         items.push(item);
         ControlFlow::Continue(())
     });
+    // Archives that are encrypted or broken, and files that a manifest names.
+    assert!(nameless as u64 <= 2 * LIMITS.files, "{nameless} of no file");
     let unpacked = usize::try_from(LIMITS.unpacked).expect("small");
     check(&items, unpacked.max(bytes.len()));
     match summary {

@@ -57,6 +57,9 @@ pub enum Unreadable {
     Io(#[from] io::Error),
 }
 
+/// The longest name of a file in an archive that is kept, in bytes; others are known by their numbers.
+const LONGEST_NAME: usize = 1_024;
+
 /// The names of the formats, for a message.
 #[must_use]
 pub fn known() -> String {
@@ -255,7 +258,8 @@ impl<'a, 's> Walk<'a, 's> {
         for index in 0..archive.len() {
             let file = archive.by_index_raw(index).map_err(Unreadable::Archive)?;
             if !file.is_dir() {
-                let own = file.name().map_or_else(|_| format!("#{index}"), Cow::into_owned);
+                let own = file.name().ok().filter(|name| name.len() <= LONGEST_NAME);
+                let own = own.map_or_else(|| format!("#{index}"), Cow::into_owned);
                 names.push((own, index, file.encrypted(), file.compression() == zip::CompressionMethod::Stored));
             }
         }
@@ -362,7 +366,11 @@ impl<'a, 's> Walk<'a, 's> {
         for (logical, files) in manifest.logical_files.0.unwrap_or_default() {
             if last(&logical).starts_with("conversations") {
                 let files = files.0.unwrap_or_default().files;
-                self.announced.extend(files.iter().map(|file| (name.to_owned(), last(file).to_owned())));
+                // What an archive may not hold need not be looked for, and all of it is kept.
+                let most = usize::try_from(self.limits.files).unwrap_or(usize::MAX);
+                let left = most.saturating_sub(self.announced.len());
+                let files = files.iter().map(|file| last(file)).filter(|file| file.len() <= LONGEST_NAME);
+                self.announced.extend(files.map(|file| (name.to_owned(), file.to_owned())).take(left));
             }
         }
     }
@@ -496,6 +504,22 @@ mod tests {
         );
         let (seen, _) = import(&zip);
         assert_eq!(seen, ["1", "export_manifest.json: it names conversations-001.json, which is not in the export"]);
+    }
+
+    #[test]
+    fn a_manifest_names_no_more_files_than_an_export_may_have() {
+        let names: Vec<String> = (0..1_000).map(|number| format!("conversations-{number}.json")).collect();
+        let manifest = serde_json::json!({"logical_files": {"conversations.json": {"files": names}}}).to_string();
+        let bytes = archive(&[("export_manifest.json", manifest.as_bytes())], Deflated);
+        let (seen, _) = import_with(&bytes, &Limits { files: 10, ..Limits::default() });
+        assert_eq!(seen.len(), 10, "{seen:?}");
+    }
+
+    #[test]
+    fn a_name_longer_than_any_file_has_is_not_kept() {
+        let bytes = archive(&[(&"n".repeat(60_000), &conversations(&["1"]))], Stored);
+        let (seen, summary) = import_with(&bytes, &Limits::default());
+        assert_eq!((seen, &*summary.unwrap().files[0].0), (vec!["1".to_owned()], "#0"));
     }
 
     #[test]

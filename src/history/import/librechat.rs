@@ -176,10 +176,12 @@ fn flatten(json: &[u8]) -> Vec<Vec<u8>> {
 
 /// Where the list of children begins, after its bracket, if its key stands here.
 fn children(json: &[u8], start: usize, end: usize) -> Option<usize> {
+    if &json[start..end] != b"\"children\"" {
+        return None;
+    }
     let colon = scan::skip_space(json, end);
     let list = scan::skip_space(json, colon + 1);
-    let is = &json[start..end] == b"\"children\"" && json.get(colon) == Some(&b':') && json.get(list) == Some(&b'[');
-    is.then_some(list + 1)
+    (json.get(colon) == Some(&b':') && json.get(list) == Some(&b'[')).then_some(list + 1)
 }
 
 #[cfg(test)]
@@ -236,6 +238,14 @@ pub(super) mod tests {
         let items = read(&FORMAT, &json);
         assert_eq!(conversation(&items).messages.len(), 1000);
         assert_eq!(conversation(&items).messages[999].text, "1000");
+    }
+
+    /// Otherwise it would not come to an end before the tests are stopped.
+    #[test]
+    fn much_white_space_is_passed_once() {
+        let spaces = " ".repeat(1 << 20);
+        let items = read(&FORMAT, &format!(r#"{{"conversationId":"l","messages":[{{"text":"a"}}]{spaces}}}"#));
+        assert_eq!(said(conversation(&items)), ["a"]);
     }
 
     #[test]

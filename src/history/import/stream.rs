@@ -66,7 +66,7 @@ pub fn elements(
     known: &dyn Fn(&[u8]) -> bool,
     each: &mut Each<'_>,
 ) -> io::Result<()> {
-    let mut scanner = Scanner { window: Window::new(reader, limit), paths, known, each, given: 0 };
+    let mut scanner = Scanner { window: Window::new(reader, limit), paths, known, each, given: 0, searched: 0 };
     scanner.window.skip_mark()?;
     if scanner.window.peek(b"")?.is_none() {
         return Ok(());
@@ -351,6 +351,8 @@ struct Scanner<'r, 's> {
     each: &'s mut Each<'s>,
     /// How many elements were given.
     given: u64,
+    /// Bytes looked through for ends that were not there, and for elements in others.
+    searched: u64,
 }
 
 impl Scanner<'_, '_> {
@@ -447,6 +449,9 @@ impl Scanner<'_, '_> {
                 }
                 Err(damage) => damage,
             };
+            if damage != Damage::NotJson {
+                self.searched += self.window.rest().len().min(self.window.limit) as u64;
+            }
             let next = self.enclosed(&head, usize::MAX)?;
             let answer = (self.each)(damaged(if next.is_some() { Damage::Broken } else { damage }));
             let more = match (next, damage) {
@@ -475,8 +480,9 @@ impl Scanner<'_, '_> {
         let own = first_key(&rest[..rest.len().min(limit)]).to_vec();
         let head = [head, &own, b"{"].into_iter().find(|head| !head.is_empty()).unwrap_or_default();
         let finder = memchr::memmem::Finder::new(head);
-        // Each try can go on to the end of what is in memory, so the work has to have a limit of its own.
-        let mut work = limit.saturating_mul(8);
+        // Each try can go on to the end of what may be in memory, and there may be many, here and in what follows: so
+        // all of it may take some times what reading the file takes, and no more.
+        let most = (limit as u64).saturating_add(self.window.offset()).saturating_mul(8);
         let mut from = 1;
         loop {
             let rest = self.window.rest();
@@ -491,7 +497,7 @@ impl Scanner<'_, '_> {
             };
             let begin = from + found;
             from = begin + 1;
-            if work == 0 {
+            if self.searched > most {
                 return Ok(None);
             }
             if !rest[..begin].trim_ascii_end().ends_with(b",") {
@@ -509,7 +515,7 @@ impl Scanner<'_, '_> {
                     break None;
                 }
             };
-            work = work.saturating_sub(end.unwrap_or(scanned) - begin);
+            self.searched += (end.unwrap_or(scanned) - begin) as u64;
             if let Some(end) = end
                 && (self.known)(&self.window.rest()[begin..end])
             {
@@ -628,6 +634,22 @@ mod tests {
                 assert!(texts.ends_with(&[r#"{"m":2}"#, r#"{"m":3}"#]), "{bad}: {texts:?}");
                 assert!(before.is_empty() || texts[0] == r#"{"m":1}"#);
             }
+        }
+    }
+
+    /// Otherwise it would not come to an end before the tests are stopped.
+    #[test]
+    fn many_broken_elements_are_not_each_looked_through_to_the_end_of_the_file() {
+        let known = |part: &[u8]| part == br#"{"m":1}"#;
+        for bad in [r#"{"a,{"m":"},"#, r#"{"m":{,{"m":1},"#, r#"{"m":["],{"m":1},"#] {
+            let json = format!("[{}", bad.repeat(200_000));
+            let mut seen = 0;
+            elements(&mut json.as_bytes(), &[""], 4 << 20, &known, &mut |_| {
+                seen += 1;
+                Answer::Broken
+            })
+            .unwrap();
+            assert!(seen > 0);
         }
     }
 
