@@ -1,2 +1,2 @@
 #![no_main]
-commonplace_fuzz::target!("container", commonplace_fuzz::mutate::plain);
+commonplace_fuzz::target!("container", commonplace_fuzz::mutate::json);
