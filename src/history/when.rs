@@ -153,11 +153,12 @@ type Read<T> = Option<(usize, T)>;
 impl<'a> Reader<'a> {
     fn new(query: &'a str, words: &'a [Word], language: Language, now: jiff::civil::DateTime) -> Self {
         let mut tokens: Vec<Token> = words.iter().map(|word| words::token(language, word)).collect();
+        // "hier" is "here" in German, and "mars" a planet elsewhere.
+        let is_german = language == Language::French && is_german(words);
         for (at, word) in words.iter().enumerate() {
             let three =
                 |texts: [&str; 3]| words[at..].iter().zip(texts).filter(|(word, text)| word.text == *text).count() == 3;
-            // "hier" is "here" in German, and "mars" a planet elsewhere.
-            if language == Language::French && word.text == "hier" && is_german(words) {
+            if is_german && word.text == "hier" {
                 tokens[at] = Token::Other;
             }
             if language == Language::French && three(["il", "y", "a"]) {

@@ -296,6 +296,14 @@ fn a_leap_day_and_the_ends_of_years_are_days_like_others() {
     assert_eq!(at("2026-05-31", "the past 3 months").0, "2026-02-28T00:00:00Z");
 }
 
+/// Otherwise it would not come to an end before the tests are stopped.
+#[test]
+fn a_query_of_many_words_is_read_once() {
+    for word in ["hier ", "last week ", "il y a ", "between 2024 and "] {
+        let _ = When::of(&word.repeat(30_000), Micros(1_795_500_000_000_000), Offset::UTC);
+    }
+}
+
 proptest! {
     #[test]
     fn any_query_at_any_time_is_read(query in "\\PC{0,60}|((last|this|in|since|May|two|weeks|ago|2024|Tuesday|between|and|on|3|vor|hier|mois|'|-|\")[ ]?){0,12}", now in any::<i64>(), hours in -25_i8..=25) {
