@@ -39,7 +39,7 @@ impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
         let mut options = Self { size: 1_000_000_000, runs: 3, seed: 1 };
         while let Some(argument) = arguments.next() {
-            let mut number = || arguments.next().and_then(|value| value.parse().ok()).ok_or(USAGE);
+            let mut number = || arguments.next().and_then(|value| value.parse::<u64>().ok()).ok_or(USAGE);
             match argument.as_str() {
                 // Cargo says so to every benchmark.
                 "--bench" => {}

@@ -109,6 +109,7 @@ create table conversation_trash (
     created_at bigint not null,
     updated_at bigint not null,
     pinned bigint not null,
+    import_id text collate "C",
     content text not null,
     deleted_at bigint not null,
     purge_at bigint not null,
@@ -120,10 +121,12 @@ create index conversation_trash_due on conversation_trash (purge_at);
 alter table conversation_trash alter column title set statistics 0;
 alter table conversation_trash alter column content set statistics 0;
 
--- Conversations that are never to be taken in again, by a hash of platform and id.
-create table excluded_conversation (
+-- Conversations that were deleted, by a hash of platform and id. forever: they are
+-- never to be taken in again; else only not by what runs by itself.
+create table deleted_conversation (
     account_id bigint not null references account (id) on delete cascade,
     hash bytea not null,
+    forever bigint not null,
     created_at bigint not null,
     primary key (account_id, hash)
 );

@@ -119,6 +119,7 @@ create table conversation_trash (
     created_at integer not null,
     updated_at integer not null,
     pinned integer not null,
+    import_id text,
     content text not null,
     deleted_at integer not null,
     purge_at integer not null,
@@ -128,16 +129,19 @@ create table conversation_trash (
 create index conversation_trash_newest on conversation_trash (account_id, deleted_at, id);
 create index conversation_trash_due on conversation_trash (purge_at);
 
--- Conversations that are never to be taken in again, by a hash of platform and id.
-create table excluded_conversation (
+-- Conversations that were deleted, by a hash of platform and id. forever: they are
+-- never to be taken in again; else only not by what runs by itself.
+create table deleted_conversation (
     account_id integer not null references account (id) on delete cascade,
     hash blob not null,
+    forever integer not null,
     created_at integer not null,
     primary key (account_id, hash)
 ) without rowid;
 
--- Parts of the file that something was purged from since they were last erased.
-create table unclean (part text not null primary key) without rowid;
+-- Purges from parts of the file since they were last erased. Ids are never used again, so that an erasure
+-- forgets only those that it began after.
+create table unclean (id integer primary key autoincrement, part text not null);
 
 -- Imports, under way and done. report: what became of what was read, as JSON.
 create table import (

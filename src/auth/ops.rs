@@ -149,6 +149,7 @@ pub async fn remove_account(app: &App, account: AccountId) -> Result<()> {
             .boxed()
         })
         .await?;
+    history::jobs::run::discard(app, account)?;
     if receipt::ops::finish_erasure(app).await? == Erasure::Blocked {
         return Err(Error::Conflict(
             "Every memory of this user is removed, but not overwritten yet, because another program keeps the \
@@ -160,6 +161,8 @@ pub async fn remove_account(app: &App, account: AccountId) -> Result<()> {
         .write(account, |tx, account| {
             async move {
                 rows::advance(tx, *account, 1).await?;
+                // What another process added meanwhile.
+                history::delete::remove_all(tx, *account).await?;
                 search::unindex_account(tx, *account).await?;
                 rows::delete_account(tx, *account).await
             }

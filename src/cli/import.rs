@@ -75,7 +75,8 @@ async fn one(app: &App, caller: &Caller, file: &Path, dry_run: bool) -> Result<(
     let bytes = if about.is_dir() { 0 } else { about.len() };
     let name = file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned());
     let job = if dry_run { None } else { Some(jobs::begin(app, caller, Kind::File, &name, bytes).await?.id) };
-    let source = Source { path: file.to_owned(), name: name.clone(), import: job.clone(), dry_run };
+    let source =
+        Source { path: file.to_owned(), name: name.clone(), import: job.clone(), dry_run, is_automatic: false };
     let progress = Arc::new(Progress::default());
     let taking = intake::take_in(app, caller, source, &progress);
     tokio::pin!(taking);
@@ -161,8 +162,8 @@ impl Bar {
 /// What became of a file, to be read.
 pub(super) fn told(file: &Path, report: &Report, dry_run: bool, is_stopped: bool) -> String {
     let mut out = format!("{}\n", file.display());
-    for (name, format) in &report.files {
-        let _ = writeln!(out, "  {}: {format}", super::search::shown(name));
+    for (format, count) in &report.formats {
+        let _ = writeln!(out, "  {count} × {format}");
     }
     let counts = [
         (report.new, if dry_run { "conversations would be new" } else { "conversations new" }),

@@ -123,7 +123,7 @@ async fn follow(app: &App, caller: &Caller, folders: &[PathBuf], watch: &Watch) 
 }
 
 async fn take_in(app: &App, caller: &Caller, path: &Path, name: String) -> Result<Report> {
-    let source = Source { path: path.to_owned(), name, import: None, dry_run: false };
+    let source = Source { path: path.to_owned(), name, import: None, dry_run: false, is_automatic: true };
     intake::take_in(app, caller, source, &Arc::new(Progress::default())).await
 }
 

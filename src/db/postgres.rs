@@ -225,7 +225,7 @@ impl Postgres {
         raw.execute(sqlx::raw_sql("set statement_timeout = 0")).await.map_err(storage)?;
         raw.execute(sqlx::raw_sql(
             "vacuum memory, memory_version, trash, deletion, conversation, message, chunk, conversation_summary, \
-             conversation_trash",
+             conversation_trash, conversation_link, import",
         ))
         .await
         .map_err(storage)?;

@@ -4,7 +4,7 @@
 //!
 //! The trash keeps the messages as they were; chunks are made of them again.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::ops::{ID_PREFIX, Known, Plan};
 use super::read::Which;
 pub use super::rows::InTrash;
-use super::{Conversation, rows};
+use super::{Conversation, jobs, rows};
 use crate::app::App;
 use crate::auth::{self, Caller, Scope};
 use crate::clock::Micros;
@@ -142,8 +142,11 @@ pub async fn delete_where(app: &App, caller: &Caller, which: Which, how: How, co
 
 async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: usize, how: How) -> Result<Outcome> {
     let account = draft.account;
+    let is_exclusion = how.to == To::Exclusion;
+    // Before one that is there takes with it what the trash has of it.
+    let in_trash = if is_exclusion { rows::trashed_names(tx, account, ids).await? } else { Vec::new() };
     let found = rows::by_ids(tx, account, ids).await?;
-    let (mut gone, mut pinned) = (Vec::new(), Vec::new());
+    let (mut gone, mut pinned, mut imports) = (Vec::new(), Vec::new(), BTreeSet::new());
     for conversation in found {
         if conversation.is_pinned && !how.pinned_too {
             pinned.push(conversation.id);
@@ -153,20 +156,25 @@ async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: usize, how: H
             let messages = rows::messages(tx, account, &conversation.id).await?;
             rows::insert_trash(tx, draft, &conversation, &messages).await?;
         }
-        if how.to == To::Exclusion {
-            exclude(tx, draft, &conversation).await?;
+        let Conversation { platform, platform_id, .. } = &conversation;
+        let hash = exclusion(platform, platform_id);
+        rows::note_deleted(tx, account, &hash, is_exclusion, draft.now).await?;
+        if is_exclusion {
+            let trashed = rows::trash_of(tx, account, platform, platform_id).await?;
+            purge_in(tx, account, &trashed, draft.now).await?;
         }
         let docs = rows::chunks(tx, account, &conversation.id).await?;
         let docs: Vec<i64> = docs.into_iter().map(|(doc, _)| doc).collect();
         search::unindex_chunks(tx, account, &docs).await?;
         rows::delete_conversation(tx, account, &conversation.id).await?;
+        imports.extend(conversation.import);
         gone.push(conversation.id);
     }
-    if how.to == To::Exclusion {
-        for trashed in rows::trashed(tx, account, ids).await? {
-            exclude(tx, draft, &trashed.conversation).await?;
-            gone.push(trashed.conversation.id);
-        }
+    for (id, platform, platform_id) in in_trash {
+        rows::note_deleted(tx, account, &exclusion(&platform, &platform_id), true, draft.now).await?;
+        let trashed = rows::trash_of(tx, account, &platform, &platform_id).await?;
+        purge_in(tx, account, &trashed, draft.now).await?;
+        gone.push(id);
     }
     gone.sort_unstable();
     pinned.sort_unstable();
@@ -174,6 +182,7 @@ async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: usize, how: H
     let failed = asked - gone.len();
     if draft.purge && !gone.is_empty() {
         search::mark_history_unclean(tx).await?;
+        jobs::forget(tx, account, &imports).await?;
     }
     receipt::rows::insert(tx, draft, &gone, i64::try_from(failed).unwrap_or(i64::MAX)).await?;
     let deleted = Deleted {
@@ -186,19 +195,11 @@ async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: usize, how: H
     Ok(Outcome { deleted, pinned })
 }
 
-/// Sees to it that a conversation is never taken in again, and that the trash has
-/// nothing of it from before.
-async fn exclude(tx: &mut Tx, draft: &Draft, conversation: &Conversation) -> Result<()> {
-    let Conversation { platform, platform_id, .. } = conversation;
-    rows::exclude(tx, draft.account, &exclusion(platform, platform_id), draft.now).await?;
-    let trashed = rows::trash_of(tx, draft.account, platform, platform_id).await?;
-    purge_in(tx, draft.account, &trashed, draft.now).await.map(drop)
-}
-
 /// Removes all conversations of the account, those in the trash too, beyond
 /// recovery. The account must be locked by [`auth::advance`].
 pub(crate) async fn remove_all(tx: &mut Tx, account: AccountId) -> Result<()> {
     search::unindex_all_chunks(tx, account).await?;
+    search::mark_history_unclean(tx).await?;
     rows::delete_all(tx, account).await
 }
 
@@ -220,7 +221,8 @@ pub async fn restore(app: &App, caller: &Caller, ids: Vec<String>) -> Result<(us
 async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros) -> Result<usize> {
     auth::advance(tx, account, 1).await?;
     let (mut restored, mut receipts) = (0, BTreeMap::new());
-    for trashed in rows::trashed(tx, account, ids).await? {
+    for id in ids {
+        let Some(trashed) = rows::trashed(tx, account, id).await? else { continue };
         let conversation = &trashed.conversation;
         let again = rows::by_platform_id(tx, account, &conversation.platform, &conversation.platform_id).await?;
         if again.is_some() {
@@ -287,14 +289,16 @@ pub async fn purge(app: &App, caller: &Caller, ids: Option<Vec<String>>) -> Resu
 
 async fn purge_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros) -> Result<Vec<String>> {
     let mut receipts = BTreeMap::new();
-    let mut purged = Vec::new();
-    for (id, receipt) in rows::trash_receipts(tx, account, ids).await? {
+    let (mut purged, mut imports) = (Vec::new(), BTreeSet::new());
+    for (id, receipt, import) in rows::trash_receipts(tx, account, ids).await? {
         *receipts.entry(receipt).or_insert(0) += 1;
+        imports.extend(import);
         purged.push(id);
     }
     rows::delete_trash(tx, account, &purged).await?;
     if !purged.is_empty() {
         search::mark_history_unclean(tx).await?;
+        jobs::forget(tx, account, &imports).await?;
     }
     for (receipt, count) in receipts {
         receipt::rows::settle(tx, account, &receipt, 0, count, now).await?;

@@ -8,8 +8,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::import::Role;
-use super::ops::no_conversation;
-use super::{Conversation, Message, read, rows};
+use super::ops::{ID_PREFIX, no_conversation};
+use super::{Conversation, Message, rows};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Micros;
@@ -122,16 +122,16 @@ pub fn markdown(conversation: &Conversation, messages: &[Message]) -> String {
 /// [`Error::Forbidden`] without the scope `read`, [`Error::NotFound`].
 pub async fn link(app: &App, caller: &Caller, conversation: &str) -> Result<(String, Micros)> {
     caller.require(Scope::Read)?;
-    read::get(app, caller, conversation).await?;
+    if !id::is_of(ID_PREFIX, conversation) {
+        return Err(no_conversation());
+    }
     let token = format!("{PREFIX}{}", hex::encode(id::random::<32>()?));
     let expires_at = app.clock.now().plus_minutes(LINK_MINUTES);
     let args = (caller.account, conversation.to_owned(), hash(&token), expires_at);
-    app.db
-        .write(args, |tx, (account, conversation, hash, expires_at)| {
-            rows::insert_link(tx, *account, conversation, hash, *expires_at).boxed()
-        })
-        .await?;
-    Ok((token, expires_at))
+    let made = app.db.write(args, |tx, (account, conversation, hash, expires_at)| {
+        rows::insert_link(tx, *account, conversation, hash, *expires_at).boxed()
+    });
+    if made.await? { Ok((token, expires_at)) } else { Err(no_conversation()) }
 }
 
 /// Where a link's conversation is, below the server's URL.

@@ -2,7 +2,7 @@
 //! facts memories. Doing it again adds only what is new, so one that was
 //! interrupted is simply done again.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::import::container::{self, Summary, Unreadable};
@@ -31,14 +32,18 @@ const FACTS: usize = 500;
 const AHEAD: usize = 64;
 /// How many failures a report names; the others are counted.
 const NAMED: usize = 100;
-/// Longest name of a place in a report, in characters.
-const MOST_PLACE: usize = 300;
+/// Longest text in a report, in characters.
+const MOST_TEXT: usize = 300;
+/// Texts read ahead of what is written, in KiB.
+const AHEAD_KIB: u32 = 32 << 10;
+/// A conversation of more bytes has too many tokens, whatever it says.
+const MOST_BYTES: usize = 16 << 20;
 
 /// What became of what was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// The first of the files that were read, and of which format each is.
-    pub files: Vec<(String, String)>,
+    /// Of how many files it was, by their formats. Their names may tell of what is in them, and are not kept.
+    pub formats: BTreeMap<String, u64>,
     /// Conversations that were not known.
     pub new: u64,
     /// Conversations that something was new of.
@@ -91,7 +96,8 @@ impl Report {
     pub(super) fn fail(&mut self, place: &str, why: impl Into<String>) {
         self.failed += 1;
         if self.failures.len() < NAMED {
-            self.failures.push(Failure { place: place.chars().take(MOST_PLACE).collect(), why: why.into() });
+            let cut = |text: &str| text.chars().take(MOST_TEXT).collect();
+            self.failures.push(Failure { place: cut(place), why: cut(&why.into()) });
         }
     }
 }
@@ -144,6 +150,8 @@ pub struct Source {
     pub import: Option<String>,
     /// Only say what would become of it.
     pub dry_run: bool,
+    /// Nobody asked for it now, so what was deleted stays so.
+    pub is_automatic: bool,
 }
 
 /// Takes in all that is sound of a file and names what is not.
@@ -171,8 +179,11 @@ pub async fn take_in(app: &App, caller: &Caller, source: Source, progress: &Arc<
     }
     match summary {
         Ok(summary) => {
-            let files = summary.files.into_iter().take(NAMED).map(|(name, format)| (name, format.name.to_owned()));
-            progress.change(|report| report.files = files.collect());
+            progress.change(|report| {
+                for (_, format) in summary.files {
+                    *report.formats.entry(format.name.to_owned()).or_default() += 1;
+                }
+            });
         }
         Err(Unreadable::Unknown) => intake.own_export().await?,
         Err(why) => return Err(Error::invalid(format!("{}: {why}.", source.name))),
@@ -180,13 +191,30 @@ pub async fn take_in(app: &App, caller: &Caller, source: Source, progress: &Arc<
     Ok(progress.report())
 }
 
-type Found = (Option<&'static str>, Item);
+/// What was found, and its share of what may be read ahead.
+struct Found {
+    platform: Option<&'static str>,
+    item: Item,
+    is_too_long: bool,
+    _share: OwnedSemaphorePermit,
+}
 
 /// Reads a file on a thread of its own.
 fn read(source: &Source, progress: &Arc<Progress>, send: &mpsc::Sender<Found>) -> Result<Summary, Unreadable> {
     let limits = Limits::default();
-    let each = &mut |format: Option<&'static super::import::format::Format>, item| {
-        let sent = send.blocking_send((format.map(|format| format.platform), item));
+    let (ahead, waiting) = (Arc::new(Semaphore::new(AHEAD_KIB as usize)), Handle::current());
+    let each = &mut |format: Option<&'static super::import::format::Format>, mut item| {
+        let bytes = length(&item);
+        let is_too_long = bytes > MOST_BYTES;
+        if let (Item::Conversation(conversation), true) = (&mut item, is_too_long) {
+            conversation.messages = Vec::new();
+        }
+        let share = u32::try_from(bytes.min(MOST_BYTES) / 1024).unwrap_or(AHEAD_KIB).min(AHEAD_KIB);
+        let Ok(share) = waiting.block_on(Arc::clone(&ahead).acquire_many_owned(share)) else {
+            return ControlFlow::Break(());
+        };
+        let platform = format.map(|format| format.platform);
+        let sent = send.blocking_send(Found { platform, item, is_too_long, _share: share });
         if sent.is_err() || progress.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     if source.path.is_dir() {
@@ -194,6 +222,15 @@ fn read(source: &Source, progress: &Arc<Progress>, send: &mpsc::Sender<Found>) -
     }
     let file = Counted { file: File::open(&source.path)?, progress };
     container::read_from(file, &source.name, &limits, each)
+}
+
+/// How long the texts of what was found are, in bytes.
+fn length(item: &Item) -> usize {
+    match item {
+        Item::Conversation(conversation) => conversation.messages.iter().map(|message| message.text.len()).sum(),
+        Item::Fact(fact) => fact.text.len(),
+        Item::Skipped { .. } | Item::Failed { .. } => 0,
+    }
 }
 
 /// A file that says how far it was read.
@@ -239,9 +276,13 @@ impl<'a> Intake<'a> {
 
     /// Takes everything in, or all until it is cancelled.
     async fn all(&mut self, found: &mut mpsc::Receiver<Found>) -> Result<()> {
-        while let Some((platform, item)) = found.recv().await {
+        while let Some(Found { platform, item, is_too_long, .. }) = found.recv().await {
             if self.progress.is_cancelled() {
                 return Ok(());
+            }
+            if is_too_long {
+                self.progress.change(|report| report.count(Outcome::TooLong));
+                continue;
             }
             self.item(platform, item).await?;
         }
@@ -256,9 +297,10 @@ impl<'a> Intake<'a> {
         match item {
             Item::Conversation(conversation) => {
                 self.bytes += conversation.messages.iter().map(|message| message.text.len()).sum::<usize>();
+                let is_automatic = self.source.is_automatic;
                 let platform = platform.unwrap_or("custom").to_owned();
                 let import = self.source.import.clone();
-                self.batch.push(Incoming { platform, conversation, is_whole: true, import });
+                self.batch.push(Incoming { platform, conversation, is_whole: true, import, is_automatic });
                 if self.batch.len() >= BATCH || self.bytes >= BATCH_BYTES {
                     self.conversations().await?;
                 }
@@ -360,7 +402,7 @@ impl<'a> Intake<'a> {
         let Some((format, facts)) = parsed? else {
             return Err(Error::invalid(format!("{}: {}.", self.source.name, Unreadable::Unknown)));
         };
-        self.progress.change(|report| report.files = vec![(self.source.name.clone(), format.to_owned())]);
+        self.progress.change(|report| report.formats = BTreeMap::from([(format.to_owned(), 1)]));
         self.remember(facts).await
     }
 }

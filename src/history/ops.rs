@@ -45,6 +45,8 @@ pub struct Incoming {
     pub is_whole: bool,
     /// The import that it is of.
     pub import: Option<String>,
+    /// Nobody asked for it now, so it is not taken in once it was deleted.
+    pub is_automatic: bool,
 }
 
 /// What became of it.
@@ -118,12 +120,18 @@ async fn ingest_noted(
     Err(Error::Busy)
 }
 
-/// Writes what was worked out, if that was from what is there still.
+/// Writes what was worked out, if that was from what is there still. Those that
+/// are not noted are of one import, which must not be over.
 async fn commit(app: &App, caller: &Caller, plans: Vec<Plan>, is_noted: bool) -> Result<Option<Vec<Ingested>>> {
-    let args = (caller.account, plans, is_noted.then(|| app.clock.now()));
-    let written = app.db.write(args, |tx, (account, plans, noted)| {
+    let import = plans.iter().find_map(|plan| plan.conversation.import.clone()).filter(|_| !is_noted);
+    let import = import.filter(|_| plans.iter().any(Plan::is_written));
+    let args = (caller.account, plans, is_noted.then(|| app.clock.now()), import);
+    let written = app.db.write(args, |tx, (account, plans, noted, import)| {
         async move {
             let written = write(tx, *account, plans).await?;
+            if let Some(import) = import {
+                jobs::require_going(tx, *account, import).await?;
+            }
             if let (Some(ingested), Some(now)) = (&written, *noted) {
                 for Ingested { conversation, outcome } in ingested {
                     let Conversation { platform, platform_id, .. } = conversation;
@@ -193,8 +201,10 @@ async fn plan(app: &App, caller: &Caller, batch: &Arc<Vec<Incoming>>) -> Result<
     let (batch, now, mut stems) = (Arc::clone(batch), app.clock.now(), Stems::new(app.db.dialect()));
     // It takes as long as the writing, which goes on meanwhile.
     let planned = tokio::task::spawn_blocking(move || {
-        let plans = batch.iter().zip(known).map(|(incoming, (is_excluded, known))| {
-            let plan = Plan::of(incoming, known, now, &mut stems)?;
+        let plans = batch.iter().zip(known).map(|(incoming, (deleted, known))| {
+            let is_excluded = deleted == Some(true) || (deleted.is_some() && incoming.is_automatic);
+            let mut plan = Plan::of(incoming, known, now, &mut stems)?;
+            plan.was_deleted = deleted.is_some();
             Ok(if is_excluded { plan.without(Outcome::Excluded) } else { plan })
         });
         plans.collect()
@@ -244,18 +254,16 @@ pub(super) struct Known {
     pub chunks: Vec<(i64, Extent)>,
 }
 
-/// What is there of a conversation, and whether it is excluded.
-async fn read_known(tx: &mut Tx, account: AccountId, incoming: &Incoming) -> Result<(bool, Option<Known>)> {
+/// What is there of a conversation, and whether it was deleted; true for forever.
+async fn read_known(tx: &mut Tx, account: AccountId, incoming: &Incoming) -> Result<(Option<bool>, Option<Known>)> {
     let Incoming { platform, conversation, .. } = incoming;
-    if rows::is_excluded(tx, account, &exclusion(platform, &conversation.id)).await? {
-        return Ok((true, None));
-    }
+    let deleted = rows::deleted(tx, account, &exclusion(platform, &conversation.id)).await?;
     let Some(found) = rows::by_platform_id(tx, account, platform, &conversation.id).await? else {
-        return Ok((false, None));
+        return Ok((deleted, None));
     };
     let messages = rows::messages(tx, account, &found.id).await?;
     let chunks = rows::chunks(tx, account, &found.id).await?;
-    Ok((false, Some(Known { conversation: found, messages, chunks })))
+    Ok((deleted, Some(Known { conversation: found, messages, chunks })))
 }
 
 /// What is to be written of a conversation.
@@ -275,6 +283,8 @@ pub(super) struct Plan {
     chunks: Vec<NewChunk>,
     /// How many there are then.
     chunk_count: usize,
+    /// Whether one like it was deleted before.
+    was_deleted: bool,
 }
 
 impl Plan {
@@ -292,6 +302,9 @@ impl Plan {
         let earlier = before.as_ref().map(|before| before.created_at);
         let created_at = created_at.or(earlier).or_else(|| times().min()).unwrap_or(now);
         let latest = before.as_ref().map(|before| before.updated_at);
+        let as_of = (*updated_at).or_else(|| times().max());
+        // An export from before the last one knows nothing of what was said since.
+        let is_older = incoming.is_whole && as_of.is_some() && as_of < latest;
         let updated_at = (*updated_at).or_else(|| times().max()).max(latest).unwrap_or(created_at);
         let from_revision = before.as_ref().map_or(0, |before| before.revision);
         let conversation = Conversation {
@@ -317,7 +330,7 @@ impl Plan {
         });
         let outcome = match before {
             _ if token_count > MOST_TOKENS => Outcome::TooLong,
-            _ if unchanged => Outcome::Unchanged,
+            _ if unchanged || is_older => Outcome::Unchanged,
             Some(_) => Outcome::Updated,
             None => Outcome::New,
         };
@@ -332,6 +345,7 @@ impl Plan {
                 stale: Vec::new(),
                 chunks: Vec::new(),
                 chunk_count: 0,
+                was_deleted: false,
             };
             return Ok(nothing);
         }
@@ -346,7 +360,17 @@ impl Plan {
         let from = old_messages.iter().zip(&messages).take_while(|(old, new)| old == new).count();
         let messages = messages.into_iter().skip(from).collect();
         let stale = stale.into_iter().map(|(doc, _)| doc).collect();
-        Ok(Self { conversation, outcome, from_revision, from, stale, chunks, chunk_count, messages })
+        Ok(Self {
+            conversation,
+            outcome,
+            from_revision,
+            from,
+            messages,
+            stale,
+            chunks,
+            chunk_count,
+            was_deleted: false,
+        })
     }
 
     /// The same, but nothing is written.
@@ -370,7 +394,13 @@ impl Plan {
             chunk_count: chunks.len(),
             chunks,
             messages,
+            was_deleted: true,
         }
+    }
+
+    /// Whether there is something to write.
+    fn is_written(&self) -> bool {
+        matches!(self.outcome, Outcome::New | Outcome::Updated)
     }
 
     /// Writes a conversation that is not there.
@@ -440,19 +470,34 @@ fn merged(known: &[Message], came: Vec<Message>) -> Vec<Message> {
 async fn write(tx: &mut Tx, account: AccountId, plans: &[Plan]) -> Result<Option<Vec<Ingested>>> {
     let numbers: usize = plans.iter().map(|plan| plan.chunks.len()).sum();
     let last = auth::advance(tx, account, count(numbers.max(1))).await?;
-    for Plan { conversation, from_revision, .. } in plans {
-        let there = rows::by_platform_id(tx, account, &conversation.platform, &conversation.platform_id).await?;
+    for Plan { conversation, from_revision, outcome, .. } in plans {
+        let Conversation { platform, platform_id, .. } = conversation;
+        let there = rows::by_platform_id(tx, account, platform, platform_id).await?;
         if there.as_ref().map_or(0, |there| there.revision) != *from_revision {
+            return Ok(None);
+        }
+        let is_new = *outcome == Outcome::New;
+        if is_new && rows::deleted(tx, account, &exclusion(platform, platform_id)).await? == Some(true) {
             return Ok(None);
         }
     }
     let mut seq = last - count(numbers);
     let mut ingested = Vec::new();
     for plan in plans {
-        let Plan { conversation, outcome, .. } = plan;
-        ingested.push(Ingested { conversation: conversation.clone(), outcome: *outcome });
-        if !matches!(outcome, Outcome::New | Outcome::Updated) {
+        // No revision comes twice, also not of one that was deleted and came back.
+        let conversation = if plan.is_written() {
+            Conversation { revision: last, ..plan.conversation.clone() }
+        } else {
+            plan.conversation.clone()
+        };
+        ingested.push(Ingested { conversation: conversation.clone(), outcome: plan.outcome });
+        if !plan.is_written() {
             continue;
+        }
+        let conversation = &conversation;
+        if plan.was_deleted {
+            let Conversation { platform, platform_id, .. } = conversation;
+            rows::forget_deleted(tx, account, &exclusion(platform, platform_id)).await?;
         }
         if !plan.stale.is_empty() {
             search::unindex_chunks(tx, account, &plan.stale).await?;

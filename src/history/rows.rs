@@ -271,15 +271,30 @@ pub(super) async fn delete_conversation(tx: &mut Tx, account: AccountId, id: &st
     tx.execute(sql, &[account.0.into(), id.into()]).await.map(drop)
 }
 
-pub(super) async fn exclude(tx: &mut Tx, account: AccountId, hash: &[u8], now: Micros) -> Result<()> {
-    let sql = "insert into excluded_conversation (account_id, hash, created_at) values ($1, $2, $3) \
-               on conflict (account_id, hash) do nothing";
-    tx.execute(sql, &[account.0.into(), hash.into(), now.0.into()]).await.map(drop)
+/// Remembers that a conversation was deleted.
+pub(super) async fn note_deleted(
+    tx: &mut Tx,
+    account: AccountId,
+    hash: &[u8],
+    forever: bool,
+    now: Micros,
+) -> Result<()> {
+    let sql = "insert into deleted_conversation (account_id, hash, forever, created_at) values ($1, $2, $3, $4) \
+               on conflict (account_id, hash) do update set created_at = excluded.created_at, \
+               forever = case when excluded.forever = 1 then 1 else deleted_conversation.forever end";
+    tx.execute(sql, &[account.0.into(), hash.into(), i64::from(forever).into(), now.0.into()]).await.map(drop)
 }
 
-pub(super) async fn is_excluded(tx: &mut Tx, account: AccountId, hash: &[u8]) -> Result<bool> {
-    let sql = "select 1 from excluded_conversation where account_id = $1 and hash = $2";
-    Ok(tx.row(sql, &[account.0.into(), hash.into()]).await?.is_some())
+/// Forgets that a conversation was deleted, because somebody wanted it again.
+pub(super) async fn forget_deleted(tx: &mut Tx, account: AccountId, hash: &[u8]) -> Result<()> {
+    let sql = "delete from deleted_conversation where account_id = $1 and hash = $2 and forever = 0";
+    tx.execute(sql, &[account.0.into(), hash.into()]).await.map(drop)
+}
+
+/// Whether a conversation was deleted; true for forever.
+pub(super) async fn deleted(tx: &mut Tx, account: AccountId, hash: &[u8]) -> Result<Option<bool>> {
+    let sql = "select forever from deleted_conversation where account_id = $1 and hash = $2";
+    tx.row(sql, &[account.0.into(), hash.into()]).await?.map(|row| Ok(row.int(0)? == 1)).transpose()
 }
 
 /// A message as the trash keeps it.
@@ -306,8 +321,8 @@ pub(super) async fn insert_trash(
     let content: Vec<Kept> = messages.iter().map(kept).collect();
     let content = serde_json::to_string(&content).map_err(Error::internal)?;
     let sql = "insert into conversation_trash (account_id, id, deletion_id, platform, platform_id, title, \
-               created_at, updated_at, pinned, content, deleted_at, purge_at) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+               created_at, updated_at, pinned, content, deleted_at, purge_at, import_id) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     let values = [
         draft.account.0.into(),
         (&conversation.id).into(),
@@ -321,6 +336,7 @@ pub(super) async fn insert_trash(
         (&content).into(),
         draft.now.0.into(),
         draft.purge_at.0.into(),
+        conversation.import.as_deref().into(),
     ];
     tx.execute(sql, &values).await.map(drop)
 }
@@ -332,9 +348,10 @@ pub(super) struct Trashed {
     pub deletion_id: String,
 }
 
-pub(super) async fn trashed(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<Vec<Trashed>> {
-    let sql = "select id, platform, platform_id, title, created_at, updated_at, pinned, content, deletion_id \
-               from conversation_trash where account_id = $1 and id {in $2} order by id";
+/// A conversation in the trash; they can be long, so one at a time.
+pub(super) async fn trashed(tx: &mut Tx, account: AccountId, id: &str) -> Result<Option<Trashed>> {
+    let sql = "select id, platform, platform_id, title, created_at, updated_at, pinned, content, deletion_id, \
+               import_id from conversation_trash where account_id = $1 and id = $2";
     let trashed = |mut row: Row| {
         let content: Vec<Kept> = serde_json::from_str(&row.text(7)?).map_err(Error::internal)?;
         let message = |kept: Kept| {
@@ -352,12 +369,24 @@ pub(super) async fn trashed(tx: &mut Tx, account: AccountId, ids: &[String]) -> 
             message_count: 0,
             token_count: 0,
             is_pinned: row.int(6)? != 0,
-            revision: 1,
-            import: None,
+            revision: 0,
+            import: row.text_or_null(9)?,
         };
         Ok(Trashed { conversation, messages, deletion_id: row.text(8)? })
     };
-    tx.rows(sql, &[account.0.into(), ids.into()]).await?.into_iter().map(trashed).collect()
+    tx.row(sql, &[account.0.into(), id.into()]).await?.map(trashed).transpose()
+}
+
+/// Those of these that are in the trash: their ids, platforms and ids there.
+pub(super) async fn trashed_names(
+    tx: &mut Tx,
+    account: AccountId,
+    ids: &[String],
+) -> Result<Vec<(String, String, String)>> {
+    let sql =
+        "select id, platform, platform_id from conversation_trash where account_id = $1 and id {in $2} order by id";
+    let rows = tx.rows(sql, &[account.0.into(), ids.into()]).await?;
+    rows.into_iter().map(|mut row| Ok((row.text(0)?, row.text(1)?, row.text(2)?))).collect()
 }
 
 /// What the trash shows of a conversation in it.
@@ -427,11 +456,16 @@ pub(super) async fn restored_ids(tx: &mut Tx, account: AccountId, ids: &[String]
     rows.into_iter().map(|mut row| row.text(0)).collect()
 }
 
-/// Those of these that are in the trash, each with the receipt of its deletion.
-pub(super) async fn trash_receipts(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<Vec<(String, String)>> {
-    let sql = "select id, deletion_id from conversation_trash where account_id = $1 and id {in $2} order by id";
+/// Those of these that are in the trash, each with the receipt of its deletion and the import that it is of.
+pub(super) async fn trash_receipts(
+    tx: &mut Tx,
+    account: AccountId,
+    ids: &[String],
+) -> Result<Vec<(String, String, Option<String>)>> {
+    let sql = "select id, deletion_id, import_id from conversation_trash where account_id = $1 and id {in $2} \
+               order by id";
     let rows = tx.rows(sql, &[account.0.into(), ids.into()]).await?;
-    rows.into_iter().map(|mut row| Ok((row.text(0)?, row.text(1)?))).collect()
+    rows.into_iter().map(|mut row| Ok((row.text(0)?, row.text(1)?, row.text_or_null(2)?))).collect()
 }
 
 pub(super) async fn delete_trash(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<()> {
@@ -453,9 +487,11 @@ pub(super) async fn due_ids(tx: &mut Tx, account: AccountId, now: Micros, limit:
 
 /// Removes all conversations and their trash, under the conditions of [`delete_conversation`].
 pub(super) async fn delete_all(tx: &mut Tx, account: AccountId) -> Result<()> {
-    for sql in
-        ["delete from conversation where account_id = $1", "delete from conversation_trash where account_id = $1"]
-    {
+    for sql in [
+        "delete from conversation where account_id = $1",
+        "delete from conversation_trash where account_id = $1",
+        "delete from import where account_id = $1",
+    ] {
         tx.execute(sql, &[account.0.into()]).await?;
     }
     Ok(())
@@ -547,17 +583,18 @@ pub(super) async fn pin(tx: &mut Tx, account: AccountId, ids: &[String], is_pinn
     tx.execute(sql, &[account.0.into(), ids.into(), i64::from(is_pinned).into()]).await
 }
 
+/// Adds a link; false where there is no such conversation.
 pub(super) async fn insert_link(
     tx: &mut Tx,
     account: AccountId,
     conversation: &str,
     hash: &[u8; 32],
     expires_at: Micros,
-) -> Result<()> {
+) -> Result<bool> {
     let sql = "insert into conversation_link (token_hash, account_id, conversation_id, expires_at) \
-               values ($1, $2, $3, $4)";
+               select $1, account_id, id, $4 from conversation where account_id = $2 and id = $3";
     let values = [hash[..].into(), account.0.into(), conversation.into(), expires_at.0.into()];
-    tx.execute(sql, &values).await.map(drop)
+    Ok(tx.execute(sql, &values).await? > 0)
 }
 
 /// Whose conversation a link leads to, and which.

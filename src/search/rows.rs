@@ -130,7 +130,7 @@ pub(crate) async fn note_documents(tx: &mut Tx, account: AccountId, docs: &[i64]
 /// has to look at all that is kept of it, too.
 pub(crate) async fn mark_history_unclean(tx: &mut Tx) -> Result<()> {
     if tx.dialect() == Dialect::Sqlite {
-        tx.execute("insert into unclean (part) values ('history') on conflict (part) do nothing", &[]).await?;
+        tx.execute("insert into unclean (part) values ('history')", &[]).await?;
     }
     Ok(())
 }

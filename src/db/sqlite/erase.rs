@@ -32,13 +32,20 @@ const CHECKPOINT_WAIT: Duration = Duration::from_secs(5);
 /// Clears both kinds of remains, then empties the write-ahead log, which still
 /// has the pages as they were.
 pub(super) fn erase(connection: &mut Connection) -> Result<Erasure> {
-    let history = !connection.rows("select 1 from unclean where part = 'history'", &[])?.is_empty();
+    // Another process may purge from here on; its mark is a later one, and stays.
+    let marked = connection.rows("select coalesce(max(id), 0) from unclean where part = 'history'", &[])?.pop();
+    let marked = marked.ok_or_else(|| Error::internal("a maximum has no row"))?.int(0)?;
+    let history = marked > 0;
     in_transaction(connection, |connection| merge_index(connection, "memory_fts"))?;
     if history {
         in_transaction(connection, |connection| merge_index(connection, "chunk_fts"))?;
     }
     // After the other's commit, which may write pages of the index itself.
     in_transaction(connection, |connection| clear_gaps(connection, history))?;
+    crate::failpoint::reach("erase:walked");
+    if history {
+        connection.execute("delete from unclean where part = 'history' and id <= $1", &[marked.into()])?;
+    }
     crate::failpoint::reach("erase:cleared");
     connection.set_busy_timeout(Some(CHECKPOINT_WAIT))?;
     let checkpoint = connection.rows("pragma wal_checkpoint(truncate)", &[]);
@@ -124,9 +131,6 @@ fn clear_gaps(connection: &mut Connection, history: bool) -> Result<()> {
         if history || !is_history(&row.text(1)?) {
             todo.push(row.int(0)?);
         }
-    }
-    if history {
-        connection.execute("delete from unclean where part = 'history'", &[])?;
     }
     while let Some(number) = todo.pop() {
         let cleared = connection.page(number, |data| {

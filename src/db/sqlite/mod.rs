@@ -448,9 +448,13 @@ async fn check(tx: &mut Tx) -> Result<Vec<String>> {
     for (table, count) in orphans {
         findings.push(format!("{count} rows of {table} refer to rows that don't exist. Restore a backup."));
     }
-    let compared = tx.execute("insert into memory_fts (memory_fts, rank) values ('integrity-check', 1)", &[]).await;
-    if compared.is_err() {
-        findings.push("The full-text index disagrees with the memories.".to_owned());
+    for (sql, with) in [
+        ("insert into memory_fts (memory_fts, rank) values ('integrity-check', 1)", "memories"),
+        ("insert into chunk_fts (chunk_fts, rank) values ('integrity-check', 1)", "conversations"),
+    ] {
+        if tx.execute(sql, &[]).await.is_err() {
+            findings.push(format!("The full-text index disagrees with the {with}."));
+        }
     }
     Ok(findings)
 }

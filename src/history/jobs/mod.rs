@@ -6,6 +6,8 @@ mod rows;
 pub mod run;
 pub mod upload;
 
+use std::collections::BTreeSet;
+
 use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 
@@ -150,8 +152,11 @@ pub async fn get(app: &App, caller: &Caller, id: &str) -> Result<Job> {
     if !id::is_of(ID_PREFIX, id) {
         return Err(no_import());
     }
-    let args = (caller.account, id.to_owned());
-    let job = app.db.read(args, |tx, (account, id)| rows::get(tx, *account, id).boxed()).await?;
+    get_any(app, caller.account, id).await
+}
+
+async fn get_any(app: &App, account: AccountId, id: &str) -> Result<Job> {
+    let job = app.db.read((account, id.to_owned()), |tx, (account, id)| rows::get(tx, *account, id).boxed()).await?;
     job.ok_or_else(no_import)
 }
 
@@ -179,8 +184,36 @@ pub async fn cancel(app: &App, caller: &Caller, id: &str) -> Result<Job> {
         .boxed()
     });
     let job = job.await?.ok_or_else(no_import)?;
+    upload::discard(app, caller.account, id)?;
     app.uploads.notify_one();
     Ok(job)
+}
+
+/// Makes sure that an import is still under way, in a transaction that has locked
+/// the account: what was stopped must not go on.
+///
+/// # Errors
+/// [`Error::Conflict`] where it is over, or gone.
+pub(super) async fn require_going(tx: &mut Tx, account: AccountId, id: &str) -> Result<()> {
+    let job = rows::get(tx, account, id).await?;
+    if job.is_some_and(|job| !job.state.is_final()) {
+        return Ok(());
+    }
+    Err(Error::Conflict("The import was stopped.".to_owned()))
+}
+
+/// Removes from imports what may tell of conversations that were purged: the
+/// names of what failed, and of a file that held one conversation alone.
+pub(super) async fn forget(tx: &mut Tx, account: AccountId, ids: &BTreeSet<String>) -> Result<()> {
+    for id in ids {
+        let Some(mut job) = rows::get(tx, account, id).await? else { continue };
+        job.report.failures.clear();
+        if job.kind != Kind::Online && job.report.conversations() <= 1 {
+            job.name.clear();
+        }
+        rows::rename(tx, account, &job).await?;
+    }
+    Ok(())
 }
 
 /// Notes that a file is being taken in by the command line.

@@ -121,6 +121,25 @@ pub(super) async fn replace_report(
     tx.execute(sql, &[account.0.into(), id.into(), report.as_str().into(), now.0.into()]).await.map(drop)
 }
 
+/// Gives an import another name and report.
+pub(super) async fn rename(tx: &mut Tx, account: AccountId, job: &Job) -> Result<()> {
+    let report = serde_json::to_string(&job.report).map_err(Error::internal)?;
+    let sql = "update import set name = $3, report = $4 where account_id = $1 and id = $2";
+    tx.execute(sql, &[account.0.into(), (&job.id).into(), (&job.name).into(), report.as_str().into()]).await.map(drop)
+}
+
+/// Notes how large a file is that has arrived.
+pub(super) async fn arrived(tx: &mut Tx, account: AccountId, id: &str, bytes: i64, now: Micros) -> Result<bool> {
+    let sql = "update import set bytes_total = $3, updated_at = $4 \
+               where account_id = $1 and id = $2 and finished_at is null";
+    Ok(tx.execute(sql, &[account.0.into(), id.into(), bytes.into(), now.0.into()]).await? > 0)
+}
+
+/// Removes an import that came to nothing.
+pub(super) async fn delete(tx: &mut Tx, account: AccountId, id: &str) -> Result<()> {
+    tx.execute("delete from import where account_id = $1 and id = $2", &[account.0.into(), id.into()]).await.map(drop)
+}
+
 /// Says of an import that is not over that it is still cared for.
 pub(super) async fn touch(tx: &mut Tx, account: AccountId, id: &str, now: Micros) -> Result<()> {
     let sql = "update import set updated_at = $3 where account_id = $1 and id = $2 and finished_at is null";

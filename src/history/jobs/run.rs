@@ -21,6 +21,8 @@ const LOOK: Duration = Duration::from_secs(30);
 const TELL: Duration = Duration::from_millis(500);
 /// How often a file is begun before it is given up.
 const ATTEMPTS: i64 = 5;
+/// The same, all in all: each stop of the server costs one.
+const STARTS: i64 = 20;
 /// How long an import that nobody says anything of is taken for one that goes on, in minutes.
 const PATIENCE: i64 = 10;
 
@@ -59,26 +61,42 @@ fn waiting(folder: &Path) -> Result<Vec<(AccountId, String, PathBuf)>> {
 
 async fn read_waiting(app: &App) -> Result<()> {
     for (account, id, path) in waiting(&app.config.uploads_folder())? {
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            file => file.map_err(Error::unavailable)?,
-        };
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => continue,
-            locked => locked.map_err(|error| Error::unavailable(std::io::Error::from(error)))?,
+        // One that can't be read doesn't keep the others waiting.
+        if let Err(error) = read(app, account, &id, &path).await {
+            tracing::error!(import = id, error = ?error, "importing what was uploaded failed; trying again");
         }
-        // One that is not here whole and is not locked will never be.
-        if !id.ends_with(upload::PART) {
-            run(app, account, &id, &path).await?;
-        }
-        upload::remove(&path)?;
     }
     Ok(())
 }
 
+async fn read(app: &App, account: AccountId, id: &str, path: &Path) -> Result<()> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        file => file.map_err(Error::unavailable)?,
+    };
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => return Ok(()),
+        locked => locked.map_err(|error| Error::unavailable(std::io::Error::from(error)))?,
+    }
+    // One that is not here whole and is not locked will never be.
+    if !id.ends_with(upload::PART) {
+        run(app, account, id, path).await?;
+    }
+    upload::remove(path)
+}
+
+/// Removes the files of an account that is removed, also those that are being read.
+///
+/// # Errors
+/// [`Error::Unavailable`] where they can't be removed.
+pub fn discard(app: &App, account: AccountId) -> Result<()> {
+    let files = waiting(&app.config.uploads_folder())?;
+    files.into_iter().filter(|(owner, ..)| *owner == account).try_for_each(|(_, _, path)| upload::remove(&path))
+}
+
 /// Reads one file to its end, whatever that is.
 async fn run(app: &App, account: AccountId, id: &str, path: &Path) -> Result<()> {
-    loop {
+    for tries in 1.. {
         let args = (account, id.to_owned(), app.clock.now());
         let begun = app.db.write(args, |tx, (account, id, now)| {
             async move {
@@ -90,7 +108,6 @@ async fn run(app: &App, account: AccountId, id: &str, path: &Path) -> Result<()>
             .boxed()
         });
         let Some(job) = begun.await? else { return Ok(()) };
-        let attempts = job.attempts;
         let error = match attempt(app, account, job, path).await {
             Ok(()) => return super::end(app, account, id, State::Completed, None).await,
             // Its account was removed, and the import with it.
@@ -98,17 +115,18 @@ async fn run(app: &App, account: AccountId, id: &str, path: &Path) -> Result<()>
             Err(error) => error,
         };
         let is_passing = matches!(error, Error::Busy | Error::Unavailable(_));
-        if !is_passing || attempts >= ATTEMPTS {
+        if !is_passing || tries >= ATTEMPTS {
             tracing::warn!(import = id, error = ?error, "an import failed");
             return super::end(app, account, id, State::Failed, Some(error.to_string())).await;
         }
-        tracing::warn!(import = id, error = ?error, attempts, "an import was interrupted; trying again");
-        tokio::time::sleep(Duration::from_secs(1 << attempts.clamp(0, 5))).await;
+        tracing::warn!(import = id, error = ?error, tries, "an import was interrupted; trying again");
+        tokio::time::sleep(Duration::from_secs(1 << tries)).await;
     }
+    Ok(())
 }
 
 async fn attempt(app: &App, account: AccountId, job: Job, path: &Path) -> Result<()> {
-    if job.attempts > ATTEMPTS {
+    if job.attempts > STARTS {
         return Err(Error::invalid(
             "The server stopped each time while it was reading the file. Import it with 'commonplace import FILE', \
              and if that fails, too, report it.",
@@ -116,7 +134,7 @@ async fn attempt(app: &App, account: AccountId, job: Job, path: &Path) -> Result
     }
     let caller = Caller::operator(account);
     let Job { id, name, .. } = job;
-    let source = Source { path: path.to_owned(), name, import: Some(id.clone()), dry_run: false };
+    let source = Source { path: path.to_owned(), name, import: Some(id.clone()), dry_run: false, is_automatic: false };
     told(app, &caller, source, &id).await.map(drop)
 }
 
@@ -157,6 +175,7 @@ pub async fn tidy(app: &App) -> Result<()> {
     let given_up = app.db.write(args, |tx, (files, now)| {
         async move {
             for (account, id, _) in files {
+                let id = id.strip_suffix(upload::PART).unwrap_or(id);
                 rows::touch(tx, *account, id, *now).await?;
             }
             rows::give_up(tx, now.plus_minutes(-PATIENCE), *now).await

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, Stream, StreamExt};
+use tokio::time::Instant;
 
 use super::{Job, Kind, rows};
 use crate::app::App;
@@ -17,6 +18,8 @@ use crate::id::AccountId;
 
 /// Most uploads of an account that are not over.
 const MOST_UNFINISHED: i64 = 4;
+/// How long a file may take to arrive.
+const LONGEST: Duration = Duration::from_hours(1);
 /// What the name of a file ends in that is not here whole.
 pub(super) const PART: &str = ".part";
 /// How much is handed to the disk at once, in bytes.
@@ -39,49 +42,72 @@ where
     S: Stream<Item = std::result::Result<Bytes, E>> + Unpin,
 {
     caller.require(Scope::Write)?;
-    let waiting = app.db.read(caller.account, |tx, account| rows::count_unfinished(tx, *account).boxed());
-    if waiting.await? >= MOST_UNFINISHED {
-        return Err(Error::TooMany(format!(
-            "{MOST_UNFINISHED} uploads are being read already. Wait until one is over, or cancel one."
-        )));
-    }
-    let folder = app.config.uploads()?;
     let job = Job::new(Kind::Upload, name, 0, app.clock.now())?;
-    let whole = place(&folder, caller.account, &job.id);
-    let mut part = whole.clone().into_os_string();
-    part.push(PART);
-    let part = PathBuf::from(part);
-    let arrived = arrive(app, &part, body).await;
-    let stored = match arrived {
-        Ok((bytes, file)) => store(app, caller.account, Job { bytes_total: bytes, ..job }, &part, &whole, file).await,
-        Err(error) => Err(error),
-    };
-    match stored {
-        Ok(job) => {
-            app.uploads.notify_one();
-            Ok(job)
-        }
-        Err(error) => {
-            remove(&part)?;
-            Err(error)
-        }
-    }
-}
-
-/// Enters a file that is here whole. Only then has it the name that makes it read.
-async fn store(app: &App, account: AccountId, job: Job, part: &Path, whole: &Path, file: File) -> Result<Job> {
-    let inserted = app.db.write((account, job.clone()), |tx, (account, job)| {
+    let folder = app.config.uploads()?;
+    // The row comes first, so that of many uploads at once no more begin than may.
+    let begun = app.db.write((caller.account, job.clone()), |tx, (account, job)| {
         async move {
             auth::advance(tx, *account, 1).await?;
+            if rows::count_unfinished(tx, *account).await? >= MOST_UNFINISHED {
+                return Err(Error::TooMany(format!(
+                    "{MOST_UNFINISHED} uploads are being read already. Wait until one is over, or cancel one."
+                )));
+            }
             rows::insert(tx, *account, job).await
         }
         .boxed()
     });
-    inserted.await?;
+    begun.await?;
+    let whole = place(&folder, caller.account, &job.id);
+    let mut part = whole.clone().into_os_string();
+    part.push(PART);
+    let part = PathBuf::from(part);
+    let stored = match arrive(app, &part, body).await {
+        Ok((bytes, file)) => enter(app, caller.account, &job, bytes, &part, &whole, file).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = stored {
+        remove(&part)?;
+        let args = (caller.account, job.id.clone());
+        app.db.write(args, |tx, (account, id)| rows::delete(tx, *account, id).boxed()).await?;
+        return Err(error);
+    }
+    app.uploads.notify_one();
+    super::get_any(app, caller.account, &job.id).await
+}
+
+/// Enters a file that is here whole. Only then has it the name that makes it read.
+async fn enter(
+    app: &App,
+    account: AccountId,
+    job: &Job,
+    bytes: i64,
+    part: &Path,
+    whole: &Path,
+    file: File,
+) -> Result<()> {
+    let args = (account, job.id.clone(), bytes, app.clock.now());
+    let arrived =
+        app.db.write(args, |tx, (account, id, bytes, now)| rows::arrived(tx, *account, id, *bytes, *now).boxed());
+    if !arrived.await? {
+        return Err(Error::Conflict("The import was stopped while the file arrived.".to_owned()));
+    }
     crate::failpoint::reach("upload:entered");
     std::fs::rename(part, whole).map_err(Error::unavailable)?;
     drop(file);
-    Ok(job)
+    Ok(())
+}
+
+/// Removes the file of an upload that is over, unless it is being read: then its
+/// reader does.
+pub(super) fn discard(app: &App, account: AccountId, id: &str) -> Result<()> {
+    let path = place(&app.config.uploads_folder(), account, id);
+    match File::open(&path) {
+        Ok(file) if file.try_lock().is_ok() => remove(&path),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::unavailable(error)),
+    }
 }
 
 /// Writes what arrives to a file, which stays locked.
@@ -98,10 +124,15 @@ where
     let mut file = options.open(part).map_err(Error::unavailable)?;
     file.try_lock().map_err(|error| Error::unavailable(io::Error::from(error)))?;
     let (mut bytes, mut piece) = (0_u64, Vec::with_capacity(PIECE));
+    let end = Instant::now() + LONGEST;
     loop {
-        let next = tokio::time::timeout(wait, body.next()).await;
-        let next = next
-            .map_err(|_| Error::Timeout(format!("Nothing more of the file arrived for {} seconds.", wait.as_secs())))?;
+        let next = tokio::time::timeout_at(end.min(Instant::now() + wait), body.next()).await;
+        let next = next.map_err(|_| {
+            Error::Timeout(format!(
+                "Nothing more of the file arrived for {} seconds, or all of it took longer than an hour.",
+                wait.as_secs()
+            ))
+        })?;
         let is_over = next.is_none();
         if let Some(arrived) = next {
             let arrived = arrived.map_err(|_| Error::invalid("The file broke off; send it again."))?;

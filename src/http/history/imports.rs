@@ -56,8 +56,8 @@ pub struct ImportBody {
     failed: u64,
     /// The first 100 of these.
     failures: Vec<ImportFailureBody>,
-    /// What was read and what it was taken for.
-    files: Vec<ImportedFile>,
+    /// What the files in it were taken for.
+    formats: Vec<ImportedFormat>,
     /// When it was asked for.
     #[schema(format = DateTime)]
     created_at: String,
@@ -103,18 +103,18 @@ pub struct ImportFailureBody {
     why: String,
 }
 
-/// A file that was read.
+/// Files of one format.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ImportedFile {
-    /// Its name.
-    name: String,
-    /// What it was taken for.
+pub struct ImportedFormat {
+    /// What they were taken for.
     format: String,
+    /// How many there were.
+    files: u64,
 }
 
 impl From<Job> for ImportBody {
     fn from(job: Job) -> Self {
-        let Report { files, new, updated, unchanged, too_long, excluded, memories, known_memories, .. } = job.report;
+        let Report { formats, new, updated, unchanged, too_long, excluded, memories, known_memories, .. } = job.report;
         let Report { skipped, failed, failures, .. } = job.report;
         Self {
             import_id: job.id,
@@ -130,7 +130,7 @@ impl From<Job> for ImportBody {
             skipped,
             failed,
             failures: failures.into_iter().map(|one| ImportFailureBody { place: one.place, why: one.why }).collect(),
-            files: files.into_iter().map(|(name, format)| ImportedFile { name, format }).collect(),
+            formats: formats.into_iter().map(|(format, files)| ImportedFormat { format, files }).collect(),
             created_at: job.created_at.rfc3339(),
             updated_at: job.updated_at.rfc3339(),
             finished_at: job.finished_at.map(Micros::rfc3339),
@@ -166,7 +166,10 @@ pub(in crate::http) async fn upload(
         ));
     }
     let body = request.into_body().into_data_stream();
-    let job = upload::receive(&app, &caller, params.text("name").unwrap_or("upload"), body).await?;
+    let name = params.text("name").unwrap_or("upload").to_owned();
+    // In a task of its own, so that of a client that goes away nothing is left behind.
+    let received = tokio::spawn(async move { upload::receive(&app, &caller, &name, body).await });
+    let job = received.await.map_err(Error::internal)??;
     Ok((StatusCode::ACCEPTED, Json(job.into())))
 }
 

@@ -136,7 +136,7 @@ pub(in crate::http) async fn ingest(
     };
     let messages = messages.into_iter().map(message).collect();
     let conversation = import::Conversation { id, title: title.unwrap_or_default(), created_at, updated_at, messages };
-    let incoming = Incoming { platform, conversation, is_whole: false, import: None };
+    let incoming = Incoming { platform, conversation, is_whole: false, import: None, is_automatic: false };
     let ingested = ops::ingest_online(&app, &caller, incoming).await?;
     let status = match ingested.outcome {
         Outcome::New | Outcome::Updated => "completed",
