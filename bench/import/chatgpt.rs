@@ -175,7 +175,7 @@ impl Writer {
             return self.json.push_str(word);
         }
         let mut letters = Numbers(rank as u64);
-        for _ in 0..1 + rank.ilog(32) {
+        for _ in 0..=rank.ilog(32) {
             self.json.push_str(SOUNDS[letters.below(32) as usize]);
         }
         self.json.push_str(ENDINGS[letters.below(12) as usize]);

@@ -107,6 +107,7 @@ async fn end(app: &App, outcome: Outcome) -> Result<Outcome> {
 /// [`Error::Forbidden`] without the scope `write`.
 pub async fn preview(app: &App, caller: &Caller, which: Which, how: How) -> Result<Preview> {
     caller.require(Scope::Write)?;
+    which.check()?;
     let args = (caller.account, which, how);
     let ids = app.db.read(args, |tx, (account, which, how)| matching(tx, *account, which, *how).boxed()).await?;
     Ok(Preview { confirmation: confirmation(caller.account, &ids), ids })
@@ -125,6 +126,7 @@ async fn matching(tx: &mut Tx, account: AccountId, which: &Which, how: How) -> R
 /// is deleted.
 pub async fn delete_where(app: &App, caller: &Caller, which: Which, how: How, confirmed: String) -> Result<Outcome> {
     caller.require(Scope::Write)?;
+    which.check()?;
     let draft = begin(app, caller, how)?;
     let done = app.db.write((draft, which, how, confirmed), |tx, (draft, which, how, confirmed)| {
         async move {

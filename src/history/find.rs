@@ -15,13 +15,15 @@ use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Micros;
 use crate::db::Tx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::AccountId;
 use crate::llm::{self, Llm};
 use crate::search::{self, Corpus, Filter, Lack, Mode, Request, Search};
 
 /// What a passage counts that was said at another time than the query names.
 const ANOTHER_TIME: f32 = 0.5;
+/// How much of a message beside a passage is given, in characters.
+const AROUND: usize = 4_000;
 /// How many passages an answer is composed of, at most.
 const PASSAGES: i64 = 50;
 
@@ -77,9 +79,12 @@ pub struct Found {
 /// questions of `LoCoMo` that name one, one in seven is answered at another.
 ///
 /// # Errors
-/// [`crate::Error::Forbidden`] without the scope `read`.
+/// [`Error::Forbidden`] without the scope `read`, [`Error::Invalid`] for a platform with NUL.
 pub async fn find(app: &App, caller: &Caller, query: &str, within: Within, limit: i64, around: usize) -> Result<Found> {
     caller.require(Scope::Read)?;
+    if within.platform.as_ref().is_some_and(|platform| platform.contains('\0')) {
+        return Err(Error::invalid("A platform has no NUL in its name."));
+    }
     let is_bound = within.after.is_some() || within.before.is_some();
     let when = if is_bound { None } else { When::of(query, app.clock.now(), Offset::UTC) };
     let Some(when) = when else { return find_plainly(app, caller, query, within, limit, around).await };
@@ -140,6 +145,10 @@ async fn find_in(tx: &mut Tx, search: &Search, account: AccountId, request: &Req
         let (mut inside, mut beside) = (Vec::new(), Vec::new());
         for (position, mut message) in messages {
             if position < place.first || position > place.last {
+                if let Some((cut, _)) = message.text.char_indices().nth(AROUND) {
+                    message.text.truncate(cut);
+                    message.text.push('…');
+                }
                 beside.push(message);
                 continue;
             }

@@ -73,6 +73,14 @@ pub struct Ingested {
     pub outcome: Outcome,
 }
 
+impl Ingested {
+    /// Whether there is such a conversation now.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.conversation.revision > 0
+    }
+}
+
 /// Takes conversations in, in one transaction. Each must be named once.
 /// `is_embedded` says whether their embeddings are made first; else they are made
 /// afterwards, and until then the conversations are found by their words.
@@ -321,7 +329,7 @@ impl Plan {
             message_count: count(messages.len()),
             token_count: count(token_count),
             is_pinned: before.as_ref().is_some_and(|before| before.is_pinned),
-            revision: from_revision + 1,
+            revision: 0,
             import: incoming.import.clone(),
         };
         let unchanged = before.as_ref().is_some_and(|before| {

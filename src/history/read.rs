@@ -8,8 +8,11 @@ use super::{Conversation, Message, rows};
 use crate::app::App;
 use crate::auth::{self, Caller, Scope};
 use crate::clock::Micros;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id;
+
+/// Longest condition, in characters.
+const MOST_CONDITION: usize = 1_000;
 
 /// Which conversations: those that meet every condition.
 #[derive(Debug, Clone, Default)]
@@ -28,12 +31,26 @@ pub struct Which {
     pub import: Option<String>,
 }
 
+impl Which {
+    /// Refuses what no storage takes in a condition.
+    pub(super) fn check(&self) -> Result<()> {
+        let texts = [&self.platform, &self.title, &self.import];
+        if texts.into_iter().flatten().any(|text| text.contains('\0') || text.chars().count() > MOST_CONDITION) {
+            return Err(Error::invalid(format!(
+                "A condition has at most {MOST_CONDITION} characters, and none of them is NUL."
+            )));
+        }
+        Ok(())
+    }
+}
+
 /// Conversations, latest changed first, and how many there are in all.
 ///
 /// # Errors
-/// [`crate::Error::Forbidden`] without the scope `read`.
+/// [`Error::Forbidden`] without the scope `read`.
 pub async fn list(app: &App, caller: &Caller, which: Which, skip: i64, limit: i64) -> Result<(Vec<Conversation>, i64)> {
     caller.require(Scope::Read)?;
+    which.check()?;
     let args = (caller.account, which, skip, limit);
     app.db.read(args, |tx, (account, which, skip, limit)| rows::list(tx, *account, which, *skip, *limit).boxed()).await
 }
@@ -41,7 +58,7 @@ pub async fn list(app: &App, caller: &Caller, which: Which, skip: i64, limit: i6
 /// A conversation with its messages.
 ///
 /// # Errors
-/// [`crate::Error::Forbidden`] without the scope `read`, [`crate::Error::NotFound`].
+/// [`Error::Forbidden`] without the scope `read`, [`Error::NotFound`].
 pub async fn get(app: &App, caller: &Caller, id: &str) -> Result<(Conversation, Vec<Message>)> {
     caller.require(Scope::Read)?;
     if !id::is_of(ID_PREFIX, id) {
@@ -63,7 +80,7 @@ pub async fn get(app: &App, caller: &Caller, id: &str) -> Result<(Conversation, 
 /// How many conversations there are.
 ///
 /// # Errors
-/// [`crate::Error::Forbidden`] without the scope `read`.
+/// [`Error::Forbidden`] without the scope `read`.
 pub async fn count(app: &App, caller: &Caller) -> Result<i64> {
     caller.require(Scope::Read)?;
     app.db.read(caller.account, |tx, account| rows::count(tx, *account).boxed()).await
@@ -73,7 +90,7 @@ pub async fn count(app: &App, caller: &Caller) -> Result<i64> {
 /// are deleted at once. How many, and how many of the distinct ids there are not.
 ///
 /// # Errors
-/// [`crate::Error::Forbidden`] without the scope `write`, [`crate::Error::Invalid`]
+/// [`Error::Forbidden`] without the scope `write`, [`Error::Invalid`]
 /// for more ids than the limit.
 pub async fn pin(app: &App, caller: &Caller, ids: Vec<String>, is_pinned: bool) -> Result<(usize, usize)> {
     caller.require(Scope::Write)?;
@@ -110,7 +127,7 @@ pub struct Volume {
 /// What there is, by platform, most conversations first.
 ///
 /// # Errors
-/// [`crate::Error::Forbidden`] without the scope `read`.
+/// [`Error::Forbidden`] without the scope `read`.
 pub async fn overview(app: &App, caller: &Caller) -> Result<Vec<Volume>> {
     caller.require(Scope::Read)?;
     app.db.read(caller.account, |tx, account| rows::overview(tx, *account).boxed()).await

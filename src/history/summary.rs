@@ -97,7 +97,10 @@ pub async fn get_or_generate(app: &App, caller: &Caller, id: &str) -> Result<Sum
     };
     if let Some(model) = model {
         let kept = KeptSummary { text: text.clone(), model };
-        keep(app, caller, &conversation, kept).await?;
+        if let Err(error) = keep(app, caller, &conversation, kept).await {
+            // It is made again the next time.
+            tracing::warn!(error = ?error, "a summary could not be kept");
+        }
     }
     Ok(Summary { conversation: conversation.id, text, writer })
 }

@@ -150,18 +150,41 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
         let app = App::from_ref(state);
-        if media_type(request.headers()).is_none_or(|kind| kind != "application/json" && !kind.ends_with("+json")) {
-            return Err(Error::UnsupportedMediaType(
-                "The body must be JSON; send it with the header 'Content-Type: application/json'.".to_owned(),
-            ));
-        }
-        let bytes = read_body(request, &app, app.config.max_body_bytes).await?;
-        // Serde would take a list of the fields' values, too.
-        if bytes.trim_ascii_start().first() == Some(&b'[') {
-            return Err(Error::invalid("The body is a JSON list; this operation takes an object with named fields."));
-        }
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| Error::invalid(describe(&error)))
+        let limit = app.config.max_body_bytes;
+        json(request, &app, limit).await.map(Self)
     }
+}
+
+/// The same, as large as an import may be.
+pub struct LargeBody<T>(pub T);
+
+impl<T, S> FromRequest<S> for LargeBody<T>
+where
+    T: DeserializeOwned,
+    App: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        let app = App::from_ref(state);
+        let limit = app.config.max_import_bytes;
+        json(request, &app, limit).await.map(Self)
+    }
+}
+
+async fn json<T: DeserializeOwned>(request: Request, app: &App, limit: usize) -> Result<T> {
+    if media_type(request.headers()).is_none_or(|kind| kind != "application/json" && !kind.ends_with("+json")) {
+        return Err(Error::UnsupportedMediaType(
+            "The body must be JSON; send it with the header 'Content-Type: application/json'.".to_owned(),
+        ));
+    }
+    let bytes = read_body(request, app, limit).await?;
+    // Serde would take a list of the fields' values, too.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Error::invalid("The body is a JSON list; this operation takes an object with named fields."));
+    }
+    serde_json::from_slice(&bytes).map_err(|error| Error::invalid(describe(&error)))
 }
 
 fn describe(error: &serde_json::Error) -> String {

@@ -5,9 +5,11 @@ mod http;
 mod imports;
 
 use commonplace::auth::{Caller, ops as auth};
+use commonplace::clock::Micros;
 use commonplace::history::delete::{self, How, To};
 use commonplace::history::find::{self, Question, Within};
 use commonplace::history::import::{Conversation, Message, Role};
+use commonplace::history::jobs;
 use commonplace::history::ops::{self, Incoming, Outcome};
 use commonplace::history::summary;
 use commonplace::memory::delete::Deleted;
@@ -23,6 +25,10 @@ on_both_engines!(
     what_is_excluded_is_never_taken_in_again,
     a_purged_conversation_leaves_no_trace,
     a_removed_user_leaves_no_conversation,
+    an_older_export_takes_nothing_away,
+    an_import_that_was_stopped_writes_nothing_more,
+    what_was_deleted_comes_back_by_an_import_and_not_by_itself,
+    a_purge_takes_from_imports_what_may_tell_of_it,
 );
 
 fn conversation(id: &str, title: &str, said: &[&str]) -> Conversation {
@@ -41,8 +47,13 @@ async fn caller(server: &Server, name: &str) -> Caller {
 }
 
 async fn take_in(server: &Server, caller: &Caller, all: Vec<Conversation>) -> Vec<Outcome> {
-    let incoming =
-        |conversation| Incoming { platform: "chatgpt".to_owned(), conversation, is_whole: true, import: None };
+    let incoming = |conversation| Incoming {
+        platform: "chatgpt".to_owned(),
+        conversation,
+        is_whole: true,
+        import: None,
+        is_automatic: false,
+    };
     let batch = all.into_iter().map(incoming).collect();
     let ingested = ops::ingest(&server.app, caller, batch, true).await.expect("taken in");
     ingested.into_iter().map(|one| one.outcome).collect()
@@ -226,4 +237,89 @@ async fn a_removed_user_leaves_no_conversation(engine: Engine) {
     assert!(place.files().iter().all(|(_, bytes)| !contains(bytes, "Alfama")));
     server.stop().await;
     assert_eq!(run(&place, &["doctor"]).0, 0);
+}
+
+/// What becomes of a conversation.
+async fn outcome(server: &Server, caller: &Caller, incoming: Incoming) -> Outcome {
+    ops::ingest(&server.app, caller, vec![incoming], false).await.expect("taken in")[0].outcome
+}
+
+fn incoming(conversation: Conversation) -> Incoming {
+    Incoming { platform: "chatgpt".to_owned(), conversation, is_whole: true, import: None, is_automatic: false }
+}
+
+async fn an_older_export_takes_nothing_away(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    let ann = caller(&server, "ann").await;
+    let at = |conversation: Conversation, day: i64| Conversation {
+        updated_at: Some(Micros(0).plus_days(20_000 + day)),
+        ..conversation
+    };
+    let mut newer = lisbon();
+    newer.messages.extend(conversation("c1b", "", &["And the umbrella?", "It stays at home."]).messages);
+    assert_eq!(outcome(&server, &ann, incoming(at(newer.clone(), 2))).await, Outcome::New);
+    assert_eq!(outcome(&server, &ann, incoming(at(lisbon(), 1))).await, Outcome::Unchanged);
+    assert_eq!(found(&server, &ann, "umbrella").await, ["Trip"]);
+    // One from the same time or later is what the person sees there.
+    assert_eq!(outcome(&server, &ann, incoming(at(lisbon(), 2))).await, Outcome::Updated);
+    assert_eq!(found(&server, &ann, "umbrella").await, Vec::<String>::new());
+}
+
+async fn an_import_that_was_stopped_writes_nothing_more(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    let ann = caller(&server, "ann").await;
+    let job = jobs::begin(&server.app, &ann, jobs::Kind::File, "export.zip", 1).await.expect("begun");
+    let of_it = |conversation| Incoming { import: Some(job.id.clone()), ..incoming(conversation) };
+    assert_eq!(outcome(&server, &ann, of_it(lisbon())).await, Outcome::New);
+    jobs::cancel(&server.app, &ann, &job.id).await.expect("cancelled");
+    let more = conversation("c2", "Bread", &["Rye?", "Twelve hours."]);
+    let refused = ops::ingest(&server.app, &ann, vec![of_it(more)], false).await.expect_err("it is over");
+    assert_eq!(refused.to_string(), "The import was stopped.");
+    assert_eq!(found(&server, &ann, "rye").await, Vec::<String>::new());
+    assert_eq!(found(&server, &ann, "Alfama").await, ["Trip"]);
+}
+
+async fn what_was_deleted_comes_back_by_an_import_and_not_by_itself(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    let ann = caller(&server, "ann").await;
+    let by_itself = || Incoming { is_automatic: true, ..incoming(lisbon()) };
+    assert_eq!(outcome(&server, &ann, by_itself()).await, Outcome::New);
+    for to in [To::Trash, To::Nothing] {
+        let id = id_of(&server, &ann, "Alfama").await;
+        gone(&server, &ann, vec![id], to).await;
+        assert_eq!(outcome(&server, &ann, by_itself()).await, Outcome::Excluded);
+        assert_eq!(outcome(&server, &ann, incoming(lisbon())).await, Outcome::New);
+        // Somebody wanted it again, so it goes on.
+        assert_eq!(outcome(&server, &ann, by_itself()).await, Outcome::Unchanged);
+    }
+    let id = id_of(&server, &ann, "Alfama").await;
+    gone(&server, &ann, vec![id.clone()], To::Trash).await;
+    assert_eq!(delete::restore(&server.app, &ann, vec![id]).await.expect("restored"), (1, 0));
+    assert_eq!(outcome(&server, &ann, by_itself()).await, Outcome::Unchanged);
+}
+
+async fn a_purge_takes_from_imports_what_may_tell_of_it(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    let ann = caller(&server, "ann").await;
+    let job = jobs::begin(&server.app, &ann, jobs::Kind::File, "My divorce.json", 1).await.expect("begun");
+    let report = serde_json::from_value(serde_json::json!({
+        "formats": {}, "new": 1, "updated": 0, "unchanged": 0, "too_long": 0, "excluded": 0, "memories": 0,
+        "known_memories": 0, "skipped": 0, "failed": 1, "failures": [{"place": "My divorce.json", "why": "broken"}],
+    }));
+    assert_eq!(
+        outcome(&server, &ann, Incoming { import: Some(job.id.clone()), ..incoming(lisbon()) }).await,
+        Outcome::New
+    );
+    assert!(jobs::note(&server.app, ann.account, &job.id, 1, report.expect("a report")).await.expect("noted"));
+    let id = id_of(&server, &ann, "Alfama").await;
+    gone(&server, &ann, vec![id.clone()], To::Trash).await;
+    assert_eq!(jobs::get(&server.app, &ann, &job.id).await.expect("there").name, "My divorce.json");
+    delete::purge(&server.app, &ann, Some(vec![id])).await.expect("purged");
+    let job = jobs::get(&server.app, &ann, &job.id).await.expect("there");
+    assert_eq!((job.name.as_str(), job.report.new, job.report.failed), ("", 1, 1));
+    assert_eq!(job.report.failures, []);
 }

@@ -95,7 +95,15 @@ impl Place<'_> {
     /// An [`Item::Failed`] here.
     #[must_use]
     pub fn failed(&self, why: impl fmt::Display) -> Item {
-        Item::Failed { place: format!("{self} at byte {}", self.offset), why: why.to_string() }
+        let why = why.to_string();
+        // Where the form is wrong, serde quotes what it met, however long and private.
+        let why = match why.rfind(" at line ") {
+            Some(at) if why.starts_with("invalid ") && why.contains('"') => {
+                format!("it is not of the form that it should be{}", &why[at..])
+            }
+            _ => why,
+        };
+        Item::Failed { place: format!("{self} at byte {}", self.offset), why }
     }
 }
 

@@ -32,12 +32,12 @@ pub struct DeleteChatsRequest {
 /// Which were deleted.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeleteChatsResponse {
-    /// Conversations that existed, were the caller's, and are now gone.
-    deleted: usize,
+    /// The ids of conversations that existed, were the caller's, and are now gone.
+    deleted: Vec<String>,
+    /// How many.
+    count: usize,
     /// Every other distinct id.
     failed: usize,
-    /// Their ids.
-    ids: Vec<String>,
     /// Those of the failed that were kept because they are pinned.
     pinned: Vec<String>,
 }
@@ -73,8 +73,9 @@ pub(in crate::http) async fn delete_chats(
     let how = How { to: to(params.truth("exclude")?, params.truth("purge")?), pinned_too: body.include_pinned };
     let outcome = delete::delete(&app, &caller, body.ids, how).await?;
     let headers = receipt_headers(&outcome.deleted)?;
-    let (deleted, failed) = (outcome.deleted.ids.len(), outcome.deleted.failed);
-    Ok((headers, Json(DeleteChatsResponse { deleted, failed, ids: outcome.deleted.ids, pinned: outcome.pinned })))
+    let (count, failed) = (outcome.deleted.ids.len(), outcome.deleted.failed);
+    let answer = DeleteChatsResponse { deleted: outcome.deleted.ids, count, failed, pinned: outcome.pinned };
+    Ok((headers, Json(answer)))
 }
 
 /// Which conversations to delete: those that meet every condition.

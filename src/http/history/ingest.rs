@@ -12,7 +12,7 @@ use crate::history::Conversation;
 use crate::history::import::{self, Role};
 use crate::history::jobs;
 use crate::history::ops::{self, Incoming, Outcome};
-use crate::http::extract::{Auth, Body, time};
+use crate::http::extract::{Auth, LargeBody, time};
 
 /// A conversation to be taken in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -82,8 +82,8 @@ pub struct IngestResponse {
     queued: bool,
     /// The import that this and all that comes from the platform one by one is of.
     import_id: String,
-    /// Its id here.
-    conversation_id: String,
+    /// Its id here; none of one that was not taken in.
+    conversation_id: Option<String>,
     /// Where it is from.
     platform: String,
     /// The conversation.
@@ -94,8 +94,8 @@ pub struct IngestResponse {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IngestedBody {
-    /// Its id here.
-    id: String,
+    /// Its id here; none of one that was not taken in.
+    id: Option<String>,
     /// Its id at the platform.
     platform_conversation_id: String,
     /// Its title.
@@ -121,7 +121,7 @@ pub struct IngestedBody {
 pub(in crate::http) async fn ingest(
     State(app): State<App>,
     Auth(caller): Auth,
-    Body(body): Body<IngestRequest>,
+    LargeBody(body): LargeBody<IngestRequest>,
 ) -> Result<Json<IngestResponse>> {
     let platform = body.platform.unwrap_or_else(|| "custom".to_owned());
     let IngestConversation { id, title, created_at, updated_at, messages } = body.conversation;
@@ -144,14 +144,16 @@ pub(in crate::http) async fn ingest(
         Outcome::TooLong => "rejected",
         Outcome::Excluded => "excluded",
     };
+    // One that was refused is there only if it was before.
+    let is_there = ingested.is_there();
     let Conversation { id, platform, platform_id, title, updated_at, message_count, .. } = ingested.conversation;
     Ok(Json(IngestResponse {
         queued: !matches!(ingested.outcome, Outcome::TooLong | Outcome::Excluded),
         import_id: jobs::online(&platform),
-        conversation_id: id.clone(),
+        conversation_id: is_there.then(|| id.clone()),
         platform,
         conversation: IngestedBody {
-            id,
+            id: is_there.then_some(id),
             platform_conversation_id: platform_id,
             title,
             updated_at: updated_at.rfc3339(),

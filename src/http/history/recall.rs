@@ -144,13 +144,14 @@ pub(in crate::http) async fn inject(
     Body(body): Body<InjectRequest>,
 ) -> Result<Json<InjectResponse>> {
     let begun = app.clock.now();
-    let budget = |given: Option<usize>| given.unwrap_or(TOKENS);
-    let several = body.queries.is_some();
-    let questions: Vec<Question> = match (body.queries, body.query) {
+    let budget = |given: Option<usize>| given.or(body.max_tokens).unwrap_or(TOKENS);
+    let queries = body.queries.filter(|queries| !queries.is_empty());
+    let several = queries.is_some();
+    let questions: Vec<Question> = match (queries, body.query) {
         (Some(queries), _) => {
             queries.into_iter().map(|asked| Question { query: asked.query, budget: budget(asked.max_tokens) }).collect()
         }
-        (None, Some(query)) => vec![Question { query, budget: budget(body.max_tokens) }],
+        (None, Some(query)) => vec![Question { query, budget: budget(None) }],
         (None, None) => Vec::new(),
     };
     if !(1..=MOST_QUESTIONS).contains(&questions.len()) {

@@ -151,12 +151,12 @@ async fn pinned_conversations_are_kept_unless_named_so(engine: Engine) {
     // It stays pinned where more is said.
     send(&ann, "chatgpt", conversation("c1", "Trip", &["Where?", "There.", "More"])).await;
     let kept = delete(&ann, "", json!({"ids": [id]})).await;
-    assert_eq!(kept, json!({"deleted": 0, "failed": 1, "ids": [], "pinned": [id]}));
+    assert_eq!(kept, json!({"deleted": [], "count": 0, "failed": 1, "pinned": [id]}));
     let filter = "/api/chat-history/delete-by-filter";
     let preview = ann.post(filter, json!({"all": true, "dryRun": true})).await.ok();
     assert_eq!(preview["matched"], json!(0));
     let gone = delete(&ann, "", json!({"ids": [id], "includePinned": true})).await;
-    assert_eq!(gone, json!({"deleted": 1, "failed": 0, "ids": [id], "pinned": []}));
+    assert_eq!(gone, json!({"deleted": [id], "count": 1, "failed": 0, "pinned": []}));
     let back = ann.post("/api/chat-history/restore", json!({"ids": [id]})).await.ok();
     assert_eq!(back, json!({"restored": 1, "failed": 0}));
     assert_eq!(titles(&ann, "?pinnedOnly=true").await, ["Trip"]);
@@ -232,14 +232,14 @@ async fn excluding_reaches_the_trash(engine: Engine) {
     let second = send_trip(&ann).await;
     assert_ne!(first, second);
     // The one that is there takes with it what is in the trash of the same conversation.
-    assert_eq!(delete(&ann, "?exclude=true", json!({"ids": [second]})).await["deleted"], json!(1));
+    assert_eq!(delete(&ann, "?exclude=true", json!({"ids": [second]})).await["count"], json!(1));
     assert_eq!(ann.get("/api/chat-history/trash").await.ok()["total"], json!(0));
     let sent = send(&ann, "chatgpt", conversation("c1", "Trip", &["Again?"])).await;
     assert_eq!((&sent["queued"], &sent["conversation"]["status"]), (&json!(false), &json!("excluded")));
     // And one that is only in the trash can be excluded there.
     let third = send(&ann, "claude", conversation("c1", "Bread", &["Rye?"])).await["conversationId"].clone();
     delete(&ann, "", json!({"ids": [third]})).await;
-    assert_eq!(delete(&ann, "?exclude=true", json!({"ids": [third]})).await["deleted"], json!(1));
+    assert_eq!(delete(&ann, "?exclude=true", json!({"ids": [third]})).await["count"], json!(1));
     assert_eq!(ann.get("/api/chat-history/trash").await.ok()["total"], json!(0));
     let sent = send(&ann, "claude", conversation("c1", "Bread", &["Rye?"])).await;
     assert_eq!(sent["conversation"]["status"], json!("excluded"));
@@ -267,6 +267,8 @@ async fn what_is_malformed_is_refused_with_a_sentence(engine: Engine) {
         ("/api/chat-history/search", json!({})),
         ("/api/chat-history/search", json!({"query": "x", "limit": 0})),
         ("/api/chat-history/search", json!({"query": "x", "limit": 101})),
+        ("/api/chat-history/search", json!({"query": "x", "provider": "\u{0}"})),
+        ("/api/chat-history/delete-by-filter", json!({"title": "x".repeat(60_000), "dryRun": true})),
         ("/api/chat-history/inject", json!({})),
         ("/api/chat-history/inject", json!({"queries": []})),
         ("/api/chat-history/inject", json!({"queries": vec![json!({"query": "x"}); 16]})),
@@ -279,6 +281,10 @@ async fn what_is_malformed_is_refused_with_a_sentence(engine: Engine) {
         "/api/chat-history/chats?page=0",
         "/api/chat-history/chats?dateFrom=soon",
         "/api/chat-history/chats?pinnedOnly=perhaps",
+        "/api/chat-history/chats?title=%00",
+        "/api/chat-history/chats?provider=%00",
+        "/api/chat-history/chats?importId=%00",
+        &format!("/api/chat-history/chats?title={}", "a".repeat(1_001)),
         "/api/chat-history/conversation",
     ] {
         ann.get(path).await.error(400);

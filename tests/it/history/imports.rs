@@ -115,7 +115,7 @@ async fn an_uploaded_export_is_taken_in_and_again_changes_nothing(engine: Engine
     let import = take_in(&ann, export(&trips())).await;
     assert_eq!((&import["status"], &import["conversations"]), (&json!("completed"), &counts(2, 0, 0)));
     assert_eq!((&import["name"], &import["kind"]), (&json!("export.zip"), &json!("upload")));
-    assert_eq!(import["files"], json!([{"name": "conversations.json", "format": "ChatGPT (conversations.json)"}]));
+    assert_eq!(import["formats"], json!([{"format": "ChatGPT (conversations.json)", "files": 1}]));
     assert_eq!(import["bytesRead"], import["bytesTotal"]);
     assert_eq!(found(&ann, "flat in Alfama").await.first().map(String::as_str), Some("Trip"));
     let before = ann.get("/api/chat-history/chats").await.ok();
@@ -195,7 +195,11 @@ async fn an_upload_that_is_refused_leaves_nothing(engine: Engine) {
     let first = ann.get("/api/chat-history/imports").await.ok()["imports"][0]["importId"].clone();
     let path = format!("/api/chat-history/imports/{}/cancel", first.as_str().expect("an id"));
     assert_eq!(ann.post(&path, json!({})).await.ok()["status"], json!("cancelled"));
+    assert_eq!(uploads(&server).len(), 3, "what is cancelled and not being read is gone at once");
     assert_eq!(upload(&ann, b"[]".to_vec()).await.status, 202);
+    let place = server.place.as_ref().expect("its own");
+    let removed = tokio::task::block_in_place(|| run(place, &["user", "remove", "ann", "--yes"]));
+    assert_eq!((removed.0, uploads(&server)), (0, Vec::new()), "{removed:?}");
 }
 
 async fn an_import_that_is_over_stays_as_it_is_when_it_is_cancelled(engine: Engine) {
@@ -327,6 +331,16 @@ async fn sessions_of_coding_agents_are_followed(engine: Engine) {
     assert_eq!(std::fs::read_to_string(&file).expect("there"), more, "it is only read");
     let once = tokio::task::block_in_place(|| run(&place, &["watch", "--once", "--user", "ann"]));
     assert_eq!((once.0, ann.get("/api/chat-history/count").await.ok()), (0, json!({"count": 1})), "{once:?}");
+    // What was deleted stays so, until somebody imports it.
+    let preview = json!({"all": true, "dryRun": true});
+    let preview = ann.post("/api/chat-history/delete-by-filter", preview).await.ok();
+    let confirmed = json!({"all": true, "confirmationToken": preview["confirmationToken"]});
+    assert_eq!(ann.post("/api/chat-history/delete-by-filter", confirmed).await.ok()["deleted"], json!(1));
+    tokio::task::block_in_place(|| run(&place, &["watch", "--once", "--user", "ann"]));
+    assert_eq!(ann.get("/api/chat-history/count").await.ok(), json!({"count": 0}));
+    let folder = folder.display().to_string();
+    let imported = tokio::task::block_in_place(|| run(&place, &["import", "--user", "ann", &folder]));
+    assert_eq!(ann.get("/api/chat-history/count").await.ok(), json!({"count": 1}), "{imported:?}");
     let nowhere = tokio::task::block_in_place(|| run(&place, &["watch", "--once", "--user", "ann", "/no/such"]));
     assert_eq!(nowhere.0, 2, "{nowhere:?}");
     server.stop().await;
