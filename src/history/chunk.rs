@@ -81,13 +81,18 @@ impl Chunk {
     #[must_use]
     pub fn text(&self, messages: &[Said<'_>]) -> String {
         let mut text = String::new();
+        self.put_text(messages, &mut text);
+        text
+    }
+
+    /// Adds the same to what is in `text`, which is empty.
+    pub(super) fn put_text(&self, messages: &[Said<'_>], text: &mut String) {
         for (_, part) in self.parts(messages) {
             if !text.is_empty() {
                 text.push('\n');
             }
             text.push_str(part);
         }
-        text
     }
 }
 

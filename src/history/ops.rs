@@ -115,7 +115,7 @@ async fn ingest_noted(
     let batch: Vec<Incoming> = batch.into_iter().map(checked).collect::<Result<_>>()?;
     let batch = Arc::new(batch);
     for _ in 0..TRIES {
-        let mut plans = plan(app, caller, &batch).await?;
+        let mut plans = plan(app, caller, &batch, is_embedded).await?;
         if is_embedded {
             for chunk in plans.iter_mut().flat_map(|plan| &mut plan.chunks) {
                 chunk.embedding = app.search.embed(&chunk.text);
@@ -171,7 +171,7 @@ impl Prepared {
         caller.require(Scope::Write)?;
         let batch: Vec<Incoming> = batch.into_iter().map(checked).collect::<Result<_>>()?;
         let batch = Arc::new(batch);
-        Ok(Self { plans: plan(app, caller, &batch).await?, batch })
+        Ok(Self { plans: plan(app, caller, &batch, false).await?, batch })
     }
 
     /// Does what [`ingest`] does.
@@ -190,11 +190,11 @@ impl Prepared {
 pub async fn foresee(app: &App, caller: &Caller, batch: Vec<Incoming>) -> Result<Vec<Outcome>> {
     caller.require(Scope::Write)?;
     let batch: Vec<Incoming> = batch.into_iter().map(checked).collect::<Result<_>>()?;
-    Ok(plan(app, caller, &Arc::new(batch)).await?.into_iter().map(|plan| plan.outcome).collect())
+    Ok(plan(app, caller, &Arc::new(batch), false).await?.into_iter().map(|plan| plan.outcome).collect())
 }
 
 /// Works out what is to be written, from what is there.
-async fn plan(app: &App, caller: &Caller, batch: &Arc<Vec<Incoming>>) -> Result<Vec<Plan>> {
+async fn plan(app: &App, caller: &Caller, batch: &Arc<Vec<Incoming>>, is_embedded: bool) -> Result<Vec<Plan>> {
     let known = app.db.read((caller.account, Arc::clone(batch)), |tx, (account, batch)| {
         async move {
             let mut known = Vec::new();
@@ -211,7 +211,7 @@ async fn plan(app: &App, caller: &Caller, batch: &Arc<Vec<Incoming>>) -> Result<
     let planned = tokio::task::spawn_blocking(move || {
         let plans = batch.iter().zip(known).map(|(incoming, (deleted, known))| {
             let is_excluded = deleted == Some(true) || (deleted.is_some() && incoming.is_automatic);
-            let mut plan = Plan::of(incoming, known, now, &mut stems)?;
+            let mut plan = Plan::of(incoming, known, now, &mut stems, is_embedded)?;
             plan.was_deleted = deleted.is_some();
             Ok(if is_excluded { plan.without(Outcome::Excluded) } else { plan })
         });
@@ -296,7 +296,13 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    fn of(incoming: &Incoming, known: Option<Known>, now: Micros, stems: &mut Stems) -> Result<Self> {
+    fn of(
+        incoming: &Incoming,
+        known: Option<Known>,
+        now: Micros,
+        stems: &mut Stems,
+        is_embedded: bool,
+    ) -> Result<Self> {
         let import::Conversation { id: platform_id, title, created_at, updated_at, messages } = &incoming.conversation;
         let fresh: Vec<Message> = messages.iter().map(Message::from).collect();
         let (before, old_messages, old_chunks) = match known {
@@ -357,7 +363,7 @@ impl Plan {
             };
             return Ok(nothing);
         }
-        let new = cut(&said, created_at, stems);
+        let new = cut(&said, created_at, stems, is_embedded);
         let chunk_count = new.len();
         let old_said: Vec<Said<'_>> = old_messages.iter().map(self::said).collect();
         let extents: HashSet<Extent> = new.iter().map(|chunk| chunk.extent).collect();
@@ -392,7 +398,7 @@ impl Plan {
         let said: Vec<Said<'_>> = messages.iter().map(said).collect();
         conversation.message_count = count(messages.len());
         conversation.token_count = count(said.iter().map(|said| tokens::count(said.text)).sum());
-        let chunks = cut(&said, conversation.created_at, &mut Stems::new(dialect));
+        let chunks = cut(&said, conversation.created_at, &mut Stems::new(dialect), false);
         Self {
             conversation,
             outcome: Outcome::New,
@@ -427,10 +433,14 @@ fn parts<'a>(said: &[Said<'a>], Extent { first, start, last, stop }: Extent) -> 
     chunk::parts(said, (place(first), place(start)), (place(last), place(stop)))
 }
 
-/// The chunks of messages, without embeddings.
-fn cut(said: &[Said<'_>], created_at: Micros, stems: &mut Stems) -> Vec<NewChunk> {
+/// The chunks of messages, without embeddings. Their texts are left out where they are only to be written, and
+/// the storage doesn't take them.
+fn cut(said: &[Said<'_>], created_at: Micros, stems: &mut Stems, is_embedded: bool) -> Vec<NewChunk> {
+    let has_texts = is_embedded || stems.dialect() == Dialect::Postgres;
+    let mut text = String::new();
     let mut chunk = |chunk: &Chunk| {
-        let text = chunk.text(said);
+        text.clear();
+        chunk.put_text(said, &mut text);
         NewChunk {
             extent: Extent {
                 first: count(chunk.first),
@@ -440,7 +450,7 @@ fn cut(said: &[Said<'_>], created_at: Micros, stems: &mut Stems) -> Vec<NewChunk
             },
             role: chunk.role,
             words: stems.words(&text),
-            text,
+            text: if has_texts { text.clone() } else { String::new() },
             created_at: chunk.at.unwrap_or(created_at),
             embedding: Embedding::default(),
         }
@@ -522,7 +532,7 @@ async fn write(tx: &mut Tx, account: AccountId, plans: &[Plan]) -> Result<Option
             seq += 1;
             let doc = account.doc(seq);
             rows::insert_chunk(tx, account, doc, conversation, chunk).await?;
-            search::index_new(tx, Corpus::Chunks, doc, &chunk.text, Some(&chunk.words)).await?;
+            search::index_new(tx, Corpus::Chunks, doc, &chunk.words, None).await?;
         }
     }
     crate::failpoint::reach("history:written");

@@ -162,6 +162,7 @@ pub(super) struct Extent {
 pub(super) struct NewChunk {
     pub extent: Extent,
     pub role: Role,
+    /// Empty where it is neither stored nor embedded.
     pub text: String,
     /// As of [`crate::search::Stems`].
     pub words: String,

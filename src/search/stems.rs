@@ -21,14 +21,22 @@ pub struct Stems {
     /// In which text each stem was last.
     last_in: Vec<u64>,
     texts: u64,
+    /// Room for the words of a text.
+    words: String,
 }
 
 impl Stems {
+    /// What kind of storage it is for.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// For a storage of this kind.
     #[must_use]
     pub fn new(dialect: Dialect) -> Self {
         let (tokens, numbers) = (HashMap::default(), HashMap::default());
-        Self { dialect, tokens, numbers, stems: Vec::new(), last_in: Vec::new(), texts: 0 }
+        Self { dialect, tokens, numbers, stems: Vec::new(), last_in: Vec::new(), texts: 0, words: String::new() }
     }
 
     /// What the index is given for a chunk with this text. A version of the program that makes other words of
@@ -38,7 +46,8 @@ impl Stems {
             return candidates::words(self.dialect, text).unwrap_or_default();
         }
         self.texts += 1;
-        let mut words = String::with_capacity(text.len());
+        let mut words = std::mem::take(&mut self.words);
+        words.clear();
         analyze::tokens(text, |token| {
             let number = match self.tokens.get(token) {
                 Some(number) => *number,
@@ -52,7 +61,8 @@ impl Stems {
                 words.push_str(&self.stems[number]);
             }
         });
-        words
+        self.words = words;
+        self.words.clone()
     }
 
     fn number(&mut self, token: &str) -> usize {
