@@ -241,7 +241,6 @@ pub(super) fn checked(mut incoming: Incoming) -> Result<Incoming> {
         )));
     }
     conversation.title = conversation.title.chars().filter(|c| !c.is_control()).take(MOST_TITLE).collect();
-    conversation.messages.retain(|message| !message.text.trim().is_empty());
     for message in &mut conversation.messages {
         if !is_id(&message.id) {
             return Err(Error::invalid(format!(
@@ -252,6 +251,7 @@ pub(super) fn checked(mut incoming: Incoming) -> Result<Incoming> {
             message.text = message.text.replace('\0', "\u{fffd}");
         }
     }
+    conversation.messages.retain(|message| !message.text.trim().is_empty());
     Ok(incoming)
 }
 

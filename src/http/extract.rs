@@ -137,6 +137,19 @@ pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Op
     time.map(Some).ok_or_else(|| D::Error::custom("a time is written as 2026-07-26T10:00:00Z or as 2026-07-26"))
 }
 
+/// For serde: a whole number, also as `8.0`, which JSON doesn't tell from 8.
+pub(super) fn whole<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<i64>, D::Error> {
+    let Some(number) = <Option<serde_json::Number> as serde::Deserialize>::deserialize(from)? else { return Ok(None) };
+    if let Some(number) = number.as_i64() {
+        return Ok(Some(number));
+    }
+    match number.as_f64() {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and not too large")]
+        Some(number) if number.fract() == 0.0 && number.abs() < 1e15 => Ok(Some(number as i64)),
+        _ => Err(D::Error::custom(format!("{number} is no whole number"))),
+    }
+}
+
 /// A JSON body of a known shape; fields that the shape does not have are ignored.
 pub struct Body<T>(pub T);
 

@@ -31,6 +31,7 @@ use crate::error::{Error, Result};
     // Those that only parameters use, which are not collected from there.
     components(schemas(
         super::buckets::ContentsParam, super::search::ContentType, super::search::SearchMode, TimeParam, super::transfer::FormatParam,
+        super::history::export::ChatFormParam,
     )),
 )]
 struct Base;
@@ -116,7 +117,8 @@ pub(super) fn finish(description: utoipa::openapi::OpenApi, config: &Config, bas
                 }
             }
             // Tells assistants which calls to ask their person about.
-            let reads = method == "get";
+            let looks = ["/search", "/inject", "/get-or-generate"].iter().any(|end| path.ends_with(end));
+            let reads = method == "get" || looks;
             let stores = method == "post" && matches!(path.as_str(), "/api/memory" | "/api/v2/memory");
             operation["x-openai-isConsequential"] = json!(!reads && !stores);
         }

@@ -26,10 +26,15 @@ from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
 
 TOOLS = [
+    "chat_history_overview",
     "create_bucket",
     "delete_memories",
+    "export_conversation",
+    "get_conversation_summary",
+    "get_full_conversation",
     "get_memories_and_buckets",
     "list_buckets",
+    "recall_chat_history",
     "restore_memories",
     "search_memories",
     "store_memory",

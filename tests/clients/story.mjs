@@ -7,10 +7,15 @@ import Ajv from "ajv/dist/2020.js";
 
 /** The names of all tools, sorted. */
 export const TOOLS = [
+  "chat_history_overview",
   "create_bucket",
   "delete_memories",
+  "export_conversation",
+  "get_conversation_summary",
+  "get_full_conversation",
   "get_memories_and_buckets",
   "list_buckets",
+  "recall_chat_history",
   "restore_memories",
   "search_memories",
   "store_memory",

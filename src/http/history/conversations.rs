@@ -80,7 +80,7 @@ pub(super) fn up_to(written: Option<&str>, last: Option<Micros>) -> Option<Micro
     get, path = "/api/chat-history/chats", operation_id = "ListConversations", tag = "history",
     params(
         ("page" = Option<i64>, Query, minimum = 1, description = "From 1"),
-        ("pageSize" = Option<i64>, Query, minimum = 1, maximum = 100, description = "25 without it"),
+        ("pageSize" = Option<i64>, Query, minimum = 1, description = "25 without it, 100 at most"),
         ("provider" = Option<String>, Query, description = "Only of this platform; all for any"),
         ("title" = Option<String>, Query, description = "With this in the title"),
         ("dateFrom" = Option<crate::http::openapi::TimeParam>, Query, description = "Begun at or after"),
@@ -181,7 +181,7 @@ pub struct MessageBody {
 /// Get a conversation with its messages
 #[utoipa::path(
     get, path = "/api/chat-history/conversation", operation_id = "GetConversation", tag = "history",
-    params(("conversationId" = String, Query, description = "The conversation's id")),
+    params(("conversationId" = String, Query, pattern = "^conv_[0-9a-f]{32}$", description = "The conversation's id")),
     responses(
         (status = 200, description = "The conversation", body = ConversationResponse),
         (status = 404, description = "No such conversation", body = ErrorResponse),

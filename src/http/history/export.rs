@@ -14,16 +14,27 @@ use crate::history::{Conversation, Message, read};
 use crate::http::error::ErrorResponse;
 use crate::http::extract::{Auth, Base, Body, Params, PathId};
 
+/// Form of a conversation.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(dead_code, reason = "describes a parameter that is read as text")]
+pub enum ChatFormParam {
+    /// JSON.
+    Json,
+    /// Markdown.
+    Markdown,
+}
+
 /// Export a conversation
 #[utoipa::path(
     get, path = "/api/chat-history/export", operation_id = "ExportConversation", tag = "history",
     params(
-        ("conversationId" = String, Query, description = "The conversation's id"),
-        ("format" = Option<String>, Query, description = "json, or markdown; json without it"),
+        ("conversationId" = String, Query, pattern = "^conv_[0-9a-f]{32}$", description = "The conversation's id"),
+        ("format" = Option<ChatFormParam>, Query, description = "json without it"),
     ),
     responses(
         (status = 200, description = "The conversation", content(
-            (String = "application/json"), (String = "text/markdown"),
+            (serde_json::Value = "application/json"), (String = "text/markdown"),
         )),
         (status = 404, description = "No such conversation", body = ErrorResponse),
     ),
@@ -99,12 +110,13 @@ pub(in crate::http) async fn link(
     get, path = "/api/chat-history/links/{token}", operation_id = "FollowLink", tag = "history", security(()),
     params(
         ("token" = String, Path, description = "The link's token"),
-        ("format" = Option<String>, Query, description = "json, or markdown; json without it"),
+        ("format" = Option<ChatFormParam>, Query, description = "json without it"),
     ),
     responses(
         (status = 200, description = "The conversation", content(
-            (String = "application/json"), (String = "text/markdown"),
+            (serde_json::Value = "application/json"), (String = "text/markdown"),
         )),
+        (status = 400, description = "There is no such format", body = ErrorResponse),
         (status = 404, description = "The link has ended", body = ErrorResponse),
     ),
 )]

@@ -147,7 +147,7 @@ impl From<Job> for ImportBody {
 #[utoipa::path(
     post, path = "/api/chat-history/import", operation_id = "ImportChatHistory", tag = "history",
     params(("name" = Option<String>, Query, description = "Name of the file, to be shown")),
-    request_body(content((String = "application/zip"), (String = "application/json"), (String = "application/octet-stream"))),
+    request_body(content((String = "application/zip"), (serde_json::Value = "application/json"), (String = "application/octet-stream"))),
     responses(
         (status = 202, description = "Received; it is read in its turn", body = ImportBody),
         (status = 429, description = "Four uploads are not read yet", body = ErrorResponse),
@@ -204,7 +204,7 @@ pub(in crate::http) async fn list(
 /// See how far an import is
 #[utoipa::path(
     get, path = "/api/chat-history/imports/{importId}", operation_id = "GetImport", tag = "history",
-    params(("importId" = String, Path, description = "The import's id")),
+    params(("importId" = String, Path, pattern = "^imp_[0-9a-f]{32}$", description = "The import's id")),
     responses(
         (status = 200, description = "The import", body = ImportBody),
         (status = 404, description = "No such import", body = ErrorResponse),
@@ -225,7 +225,7 @@ pub(in crate::http) async fn get(
 /// stays as it is.
 #[utoipa::path(
     post, path = "/api/chat-history/imports/{importId}/cancel", operation_id = "CancelImport", tag = "history",
-    params(("importId" = String, Path, description = "The import's id")),
+    params(("importId" = String, Path, pattern = "^imp_[0-9a-f]{32}$", description = "The import's id")),
     responses(
         (status = 200, description = "The import", body = ImportBody),
         (status = 404, description = "No such import", body = ErrorResponse),
@@ -246,9 +246,9 @@ pub(in crate::http) async fn cancel(
 /// the last when it is over.
 #[utoipa::path(
     get, path = "/api/chat-history/imports/{importId}/events", operation_id = "FollowImport", tag = "history",
-    params(("importId" = String, Path, description = "The import's id")),
+    params(("importId" = String, Path, pattern = "^imp_[0-9a-f]{32}$", description = "The import's id")),
     responses(
-        (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "The events", body = serde_json::Value, content_type = "text/event-stream"),
         (status = 404, description = "No such import", body = ErrorResponse),
     ),
 )]

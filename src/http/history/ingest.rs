@@ -31,6 +31,7 @@ pub struct IngestRequest {
 #[serde(rename_all = "camelCase")]
 pub struct IngestConversation {
     /// Its id at the platform.
+    #[schema(min_length = 1, max_length = 500, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     id: String,
     /// Its title.
     #[serde(default)]
@@ -52,6 +53,7 @@ pub struct IngestConversation {
 #[serde(rename_all = "camelCase")]
 pub struct IngestMessage {
     /// Its id at the platform.
+    #[schema(min_length = 1, max_length = 500, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$")]
     id: String,
     /// Who says it.
     role: IngestRole,

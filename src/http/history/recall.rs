@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::clock::Micros;
 use crate::error::{Error, Result};
 use crate::history::find::{self, Manner, Question, Within};
-use crate::http::extract::{Auth, Body, time};
+use crate::http::extract::{Auth, Body, time, whole};
 
 /// How many tokens an answer may have without being asked for.
 const TOKENS: usize = 600;
@@ -28,8 +28,9 @@ pub struct InjectRequest {
     #[serde(default)]
     query: Option<String>,
     /// How many tokens the answer may have: 600 without it. More than 2,000 are taken as 2,000.
-    #[serde(default)]
-    max_tokens: Option<usize>,
+    #[serde(default, deserialize_with = "whole")]
+    #[schema(minimum = 0, nullable)]
+    max_tokens: Option<i64>,
     /// Several questions, each with an answer of its own.
     #[serde(default)]
     #[schema(max_items = 15)]
@@ -65,8 +66,9 @@ pub struct InjectQuery {
     /// What is asked.
     query: String,
     /// How many tokens the answer may have.
-    #[serde(default)]
-    max_tokens: Option<usize>,
+    #[serde(default, deserialize_with = "whole")]
+    #[schema(minimum = 0, nullable)]
+    max_tokens: Option<i64>,
 }
 
 /// A turn of the conversation that the question is asked in.
@@ -144,14 +146,18 @@ pub(in crate::http) async fn inject(
     Body(body): Body<InjectRequest>,
 ) -> Result<Json<InjectResponse>> {
     let begun = app.clock.now();
-    let budget = |given: Option<usize>| given.or(body.max_tokens).unwrap_or(TOKENS);
+    let budget = |given: Option<i64>| match given.or(body.max_tokens) {
+        Some(given) => usize::try_from(given).map_err(|_| Error::invalid("'maxTokens' is 0 or more.")),
+        None => Ok(TOKENS),
+    };
+    let question = |query, given| Ok(Question { query, budget: budget(given)? });
     let queries = body.queries.filter(|queries| !queries.is_empty());
     let several = queries.is_some();
     let questions: Vec<Question> = match (queries, body.query) {
         (Some(queries), _) => {
-            queries.into_iter().map(|asked| Question { query: asked.query, budget: budget(asked.max_tokens) }).collect()
+            queries.into_iter().map(|asked| question(asked.query, asked.max_tokens)).collect::<Result<_>>()?
         }
-        (None, Some(query)) => vec![Question { query, budget: budget(None) }],
+        (None, Some(query)) => vec![question(query, None)?],
         (None, None) => Vec::new(),
     };
     if !(1..=MOST_QUESTIONS).contains(&questions.len()) {

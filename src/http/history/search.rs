@@ -11,7 +11,7 @@ use crate::clock::Micros;
 use crate::error::{Error, Result};
 use crate::history::Message;
 use crate::history::find::{self, Within};
-use crate::http::extract::{Auth, Body, time};
+use crate::http::extract::{Auth, Body, time, whole};
 
 /// What to look for.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -20,16 +20,16 @@ pub struct SearchRequest {
     /// What to look for.
     query: String,
     /// At most how many passages; 20 without it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 100, nullable)]
     limit: Option<i64>,
     /// Only of this platform; `all` for any.
     #[serde(default)]
     provider: Option<String>,
     /// How many messages around each; 4 without it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 0, maximum = 20, nullable)]
-    context_chunks: Option<usize>,
+    context_chunks: Option<i64>,
     /// Leaves the order to the search. Else a language model, where the server has one, orders the
     /// first twenty passages.
     #[serde(default)]
@@ -113,9 +113,10 @@ pub(in crate::http) async fn search(
     let begun = app.clock.now();
     let limit = body.limit.unwrap_or(20);
     let around = body.context_chunks.unwrap_or(4);
-    if !(1..=100).contains(&limit) || around > 20 {
+    if !(1..=100).contains(&limit) || !(0..=20).contains(&around) {
         return Err(Error::invalid("'limit' is 1 to 100, 'contextChunks' 0 to 20."));
     }
+    let around = usize::try_from(around).unwrap_or(0);
     let provider = body.provider.clone().unwrap_or_else(|| "all".to_owned());
     let within = Within { platform: platform(body.provider), after: body.after, before: body.before };
     let found = if body.skip_rerank == Some(true) {
