@@ -20,7 +20,7 @@
 //! after its first are indented, so whatever is quoted, only this module's own
 //! lines begin at the margin.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::hash::BuildHasher;
 use std::ops::Range;
@@ -281,8 +281,9 @@ fn rarity(frequency: usize, count: usize) -> f32 {
 
 impl Piece {
     /// A piece, and which of the words it has.
-    fn of(turn: usize, range: Range<usize>, text: &str, words: &[String]) -> (Self, HashSet<usize>) {
-        let mut found = HashSet::new();
+    fn of(turn: usize, range: Range<usize>, text: &str, words: &[String]) -> (Self, BTreeSet<usize>) {
+        // In order, because the sum of their weights depends on it.
+        let mut found = BTreeSet::new();
         let mut hashes = Vec::new();
         analyze::terms(&text[range.clone()], |term| {
             found.extend(words.iter().position(|word| word == term));
@@ -468,6 +469,8 @@ fn space(text: &str, to: &mut String) {
 mod tests {
     use proptest::prelude::*;
 
+    use std::collections::HashSet;
+
     use super::*;
 
     fn passage<'a>(score: f32, id: &'a str, texts: &[&'a str]) -> Passage<'a> {
@@ -612,6 +615,19 @@ mod tests {
         let text: Vec<String> = (0..900).map(|n| format!("Tea number {n} is from Assam.")).collect();
         let recall = one("tea", 12_000, &[passage(1.0, "a", &[&text.join(" ")])]);
         assert!((MOST_TOKENS - 20..=MOST_TOKENS).contains(&recall.tokens), "{}", recall.tokens);
+    }
+
+    #[test]
+    fn the_same_question_has_the_same_answer() {
+        // Two sentences weigh the same, of weights that no sum is exact of.
+        let words = ["river", "zebra", "lemon", "piano", "tiger", "cloud", "bread", "stone"];
+        let line = |mark: &str| format!("The {mark} has {}.", words.join(" and "));
+        let rare: Vec<String> =
+            (1..words.len()).map(|n| format!("It says {} again.", words[..n].join(" or "))).collect();
+        let text = format!("{} {} {} {FILLER}", line("first"), rare.join(" "), line("second"));
+        let found = [passage(1.0, "a", &[&text])];
+        let first = one(&words.join(" "), 120, &found);
+        assert!((0..100).all(|_| one(&words.join(" "), 120, &found) == first));
     }
 
     #[test]
