@@ -79,7 +79,7 @@ pub fn write(form: Form, conversation: &Conversation, messages: &[Message]) -> R
 
 fn json(conversation: &Conversation, messages: &[Message]) -> Result<String> {
     fn exported(message: &Message) -> ExportedMessage<'_> {
-        let role = rows::role_name(message.role);
+        let role = message.role.name();
         let created_at = message.created_at.map(Micros::rfc3339);
         ExportedMessage { id: &message.id, role, content: &message.text, created_at }
     }

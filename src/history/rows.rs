@@ -88,13 +88,6 @@ pub(super) async fn put(tx: &mut Tx, account: AccountId, conversation: &Conversa
     tx.execute(sql, &values).await.map(drop)
 }
 
-pub(super) fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Human => "human",
-        Role::Assistant => "assistant",
-    }
-}
-
 pub(super) fn role(name: &str) -> Result<Role> {
     match name {
         "human" => Ok(Role::Human),
@@ -141,7 +134,7 @@ pub(super) async fn insert_message(
         conversation.into(),
         position.into(),
         (&message.id).into(),
-        role_name(message.role).into(),
+        message.role.name().into(),
         (&message.text).into(),
         message.created_at.map(|at| at.0).into(),
     ];
@@ -198,7 +191,7 @@ pub(super) async fn insert_chunk(
         start.into(),
         last.into(),
         stop.into(),
-        role_name(chunk.role).into(),
+        chunk.role.name().into(),
         (&conversation.platform).into(),
         chunk.created_at.0.into(),
         chunk.embedding.space.into(),
@@ -315,7 +308,7 @@ pub(super) async fn insert_trash(
 ) -> Result<()> {
     let kept = |message: &Message| Kept {
         id: message.id.clone(),
-        role: role_name(message.role).to_owned(),
+        role: message.role.name().to_owned(),
         text: message.text.clone(),
         at: message.created_at.map(|at| at.0),
     };

@@ -278,13 +278,9 @@ async fn ask(llm: &Llm, what: &str, content: &str, most: usize, until: tokio::ti
 fn parts(messages: &[Message]) -> Vec<String> {
     let mut all = Vec::new();
     for message in messages {
-        let speaker = match message.role {
-            Role::Human => "human: ",
-            Role::Assistant => "assistant: ",
-        };
         let mut of_message = lines(&message.text);
         if let Some(first) = of_message.first_mut() {
-            first.text.insert_str(0, speaker);
+            first.text.insert_str(0, &format!("{}: ", message.role.name()));
             first.cost = tokens::parts(&format!("{}\n", first.text));
         }
         all.append(&mut of_message);

@@ -117,6 +117,17 @@ pub enum Role {
     Assistant,
 }
 
+impl Role {
+    /// Its name: `human` or `assistant`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
 /// A remembered fact in an export of memories.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{platform, sender};
+use super::platform;
 use crate::app::App;
 use crate::clock::Micros;
 use crate::error::{Error, Result};
@@ -197,7 +197,7 @@ pub(in crate::http) async fn conversation(
     let (conversation, messages) = read::get(&app, &caller, id).await?;
     let message = |(message_index, message): (usize, Message)| MessageBody {
         message_index,
-        sender: sender(message.role),
+        sender: message.role.name(),
         text: message.text,
         timestamp: message.created_at.map(Micros::rfc3339),
     };

@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{platform, sender};
+use super::platform;
 use crate::app::App;
 use crate::clock::Micros;
 use crate::error::{Error, Result};
@@ -95,7 +95,7 @@ pub struct ContextBody {
 
 impl From<Message> for ContextBody {
     fn from(message: Message) -> Self {
-        Self { text: message.text, sender: sender(message.role), timestamp: message.created_at.map(Micros::rfc3339) }
+        Self { text: message.text, sender: message.role.name(), timestamp: message.created_at.map(Micros::rfc3339) }
     }
 }
 
@@ -131,7 +131,7 @@ pub(in crate::http) async fn search(
             text: text.join("\n"),
             score: hit.score,
             timestamp: first.and_then(|m| m.created_at).unwrap_or(hit.conversation.created_at).rfc3339(),
-            sender: first.map_or("human", |message| sender(message.role)),
+            sender: first.map_or("human", |message| message.role.name()),
             conversation_id: hit.conversation.id,
             title: hit.conversation.title,
             context: hit.around.into_iter().map(ContextBody::from).collect(),
