@@ -19,7 +19,7 @@ use crate::clock::Micros;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{self, AccountId};
-use crate::memory::delete::{Deleted, Preview, changed_since, confirmation, finish};
+use crate::memory::delete::{Deleted, Preview, changed_since, confirmation, finish, record};
 use crate::receipt::{self, Draft, Operation};
 use crate::search;
 
@@ -181,27 +181,17 @@ async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: usize, how: H
     gone.sort_unstable();
     pinned.sort_unstable();
     crate::failpoint::reach("history:deleted");
-    let failed = asked - gone.len();
     if draft.purge && !gone.is_empty() {
         search::mark_history_unclean(tx).await?;
         jobs::forget(tx, account, &imports).await?;
     }
-    receipt::rows::insert(tx, draft, &gone, i64::try_from(failed).unwrap_or(i64::MAX)).await?;
-    let deleted = Deleted {
-        erasure_pending: draft.purge && !gone.is_empty(),
-        ids: gone,
-        failed,
-        receipt: Some(draft.id.clone()),
-        purged: draft.purge,
-    };
-    Ok(Outcome { deleted, pinned })
+    Ok(Outcome { deleted: record(tx, draft, gone, asked).await?, pinned })
 }
 
 /// Removes all conversations of the account, those in the trash too, beyond
 /// recovery. The account must be locked by [`auth::advance`].
 pub(crate) async fn remove_all(tx: &mut Tx, account: AccountId) -> Result<()> {
     search::unindex_all_chunks(tx, account).await?;
-    search::mark_history_unclean(tx).await?;
     rows::delete_all(tx, account).await
 }
 
@@ -274,15 +264,7 @@ pub async fn purge(app: &App, caller: &Caller, ids: Option<Vec<String>>) -> Resu
                 }
             };
             let purged = purge_in(tx, draft.account, &ids, draft.now).await?;
-            let failed = count - purged.len();
-            receipt::rows::insert(tx, draft, &purged, i64::try_from(failed).unwrap_or(i64::MAX)).await?;
-            Ok(Deleted {
-                erasure_pending: !purged.is_empty(),
-                ids: purged,
-                failed,
-                receipt: Some(draft.id.clone()),
-                purged: true,
-            })
+            record(tx, draft, purged, count).await
         }
         .boxed()
     });

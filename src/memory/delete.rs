@@ -102,7 +102,6 @@ pub(crate) async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: us
         *in_bucket.entry(*bucket).or_default() += 1;
     }
     let gone: Vec<String> = found.into_iter().map(|(id, _)| id).collect();
-    let failed = asked - gone.len();
     if !gone.is_empty() {
         search::unindex(tx, account, &gone).await?;
         crate::failpoint::reach("delete:unindexed");
@@ -119,8 +118,16 @@ pub(crate) async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: us
             bucket::rows::count(tx, account, bucket, -count).await?;
         }
     }
-    receipt::rows::insert(tx, draft, &gone, i64::try_from(failed).unwrap_or(i64::MAX)).await?;
+    let deleted = record(tx, draft, gone, asked).await?;
     crate::failpoint::reach("delete:receipt");
+    Ok(deleted)
+}
+
+/// Writes the receipt of what is deleted by now; the others of the `asked` distinct
+/// ids count as failed.
+pub(crate) async fn record(tx: &mut Tx, draft: &Draft, gone: Vec<String>, asked: usize) -> Result<Deleted> {
+    let failed = asked - gone.len();
+    receipt::rows::insert(tx, draft, &gone, i64::try_from(failed).unwrap_or(i64::MAX)).await?;
     Ok(Deleted {
         erasure_pending: draft.purge && !gone.is_empty(),
         ids: gone,

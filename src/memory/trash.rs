@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::FutureExt;
 
-use super::delete::{Deleted, check_count, expect, finish};
+use super::delete::{Deleted, check_count, expect, finish, record};
 pub use super::rows::Trashed;
 use super::{Asked, rows};
 use crate::app::App;
@@ -116,15 +116,7 @@ pub async fn purge(app: &App, caller: &Caller, part: Part) -> Result<Deleted> {
                     (purge_in(tx, draft.account, &ids, draft.now).await?, ids.len())
                 }
             };
-            let failed = count - purged.len();
-            receipt::rows::insert(tx, draft, &purged, i64::try_from(failed).unwrap_or(i64::MAX)).await?;
-            Ok(Deleted {
-                erasure_pending: !purged.is_empty(),
-                ids: purged,
-                failed,
-                receipt: Some(draft.id.clone()),
-                purged: true,
-            })
+            record(tx, draft, purged, count).await
         }
         .boxed()
     });
