@@ -24,6 +24,10 @@ use crate::search::{self, Corpus, Filter, Lack, Mode, Request, Search};
 const ANOTHER_TIME: f32 = 0.5;
 /// How much of a message beside a passage is given, in characters.
 const AROUND: usize = 4_000;
+/// How many tokens an answer may have without being asked for.
+const TOKENS: usize = 600;
+/// Most questions in one request.
+const MOST_QUESTIONS: usize = 15;
 /// How many passages an answer is composed of, at most.
 const PASSAGES: i64 = 50;
 
@@ -184,6 +188,27 @@ pub struct Question {
     pub query: String,
     /// How many tokens the answer may have.
     pub budget: usize,
+}
+
+impl Question {
+    /// The questions of a request: several, or else one. Each has a budget of its
+    /// own, else that of all, else [`TOKENS`].
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for none, or for more than [`MOST_QUESTIONS`].
+    pub fn all(
+        query: Option<String>,
+        queries: Option<Vec<(String, Option<usize>)>>,
+        budget: Option<usize>,
+    ) -> Result<Vec<Self>> {
+        let one = || query.map(|query| vec![(query, None)]).unwrap_or_default();
+        let asked = queries.filter(|queries| !queries.is_empty()).unwrap_or_else(one);
+        if !(1..=MOST_QUESTIONS).contains(&asked.len()) {
+            return Err(Error::invalid(format!("Give a 'query', or 1 to {MOST_QUESTIONS} 'queries'.")));
+        }
+        let question = |(query, own): (String, Option<usize>)| Self { query, budget: own.or(budget).unwrap_or(TOKENS) };
+        Ok(asked.into_iter().map(question).collect())
+    }
 }
 
 /// How to answer, beyond what is asked.

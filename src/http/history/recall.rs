@@ -12,11 +12,6 @@ use crate::error::{Error, Result};
 use crate::history::find::{self, Manner, Question, Within};
 use crate::http::extract::{Auth, Body, time, whole};
 
-/// How many tokens an answer may have without being asked for.
-const TOKENS: usize = 600;
-/// Most questions in one request.
-const MOST_QUESTIONS: usize = 15;
-
 /// How much of what was said before the question is used, in characters.
 const CONTEXT: usize = 2_000;
 
@@ -146,23 +141,10 @@ pub(in crate::http) async fn inject(
     Body(body): Body<InjectRequest>,
 ) -> Result<Json<InjectResponse>> {
     let begun = app.clock.now();
-    let budget = |given: Option<i64>| match given.or(body.max_tokens) {
-        Some(given) => usize::try_from(given).map_err(|_| Error::invalid("'maxTokens' is 0 or more.")),
-        None => Ok(TOKENS),
-    };
-    let question = |query, given| Ok(Question { query, budget: budget(given)? });
-    let queries = body.queries.filter(|queries| !queries.is_empty());
-    let several = queries.is_some();
-    let questions: Vec<Question> = match (queries, body.query) {
-        (Some(queries), _) => {
-            queries.into_iter().map(|asked| question(asked.query, asked.max_tokens)).collect::<Result<_>>()?
-        }
-        (None, Some(query)) => vec![question(query, None)?],
-        (None, None) => Vec::new(),
-    };
-    if !(1..=MOST_QUESTIONS).contains(&questions.len()) {
-        return Err(Error::invalid(format!("Give a 'query', or 1 to {MOST_QUESTIONS} 'queries'.")));
-    }
+    let several = body.queries.as_ref().is_some_and(|queries| !queries.is_empty());
+    let asked = |asked: InjectQuery| Ok((asked.query, budget(asked.max_tokens)?));
+    let queries = body.queries.map(|queries| queries.into_iter().map(asked).collect::<Result<_>>()).transpose()?;
+    let questions = Question::all(body.query, queries, budget(body.max_tokens)?)?;
     let within = Within { platform: None, after: body.after, before: body.before };
     let manner = Manner {
         platform: platform(body.platform),
@@ -202,6 +184,11 @@ pub(in crate::http) async fn inject(
         model: together(&results),
         results: several.then_some(results),
     }))
+}
+
+fn budget(given: Option<i64>) -> Result<Option<usize>> {
+    let budget = given.map(usize::try_from).transpose();
+    budget.map_err(|_| Error::invalid("'maxTokens' is 0 or more."))
 }
 
 /// What was said before the question: the end of it.

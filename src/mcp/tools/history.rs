@@ -14,10 +14,6 @@ use crate::history::find::{self, Manner, Question, Within};
 use crate::history::read::{self, Volume, Which};
 use crate::history::{Conversation, Message, export, summary};
 
-/// How many tokens an answer may have without being asked for.
-const TOKENS: usize = 600;
-/// Most questions at once.
-const MOST_QUESTIONS: usize = 15;
 /// A conversation of fewer tokens is answered whole where its summary is asked for.
 const SHORT: i64 = 5_000;
 /// How long a part of a transcript is, in bytes: some 15,000 tokens, which clients
@@ -294,18 +290,8 @@ impl Tools {
         who: Who,
         Parameters(asked): Parameters<RecallChatHistory>,
     ) -> Outcome<Recalled> {
-        let budget = |given: Option<usize>| given.or(asked.max_tokens).unwrap_or(TOKENS);
-        let several = asked.queries.filter(|queries| !queries.is_empty());
-        let questions: Vec<Question> = match (several, asked.query) {
-            (Some(queries), _) => {
-                queries.into_iter().map(|one| Question { query: one.query, budget: budget(one.max_tokens) }).collect()
-            }
-            (None, Some(query)) => vec![Question { query, budget: budget(None) }],
-            (None, None) => Vec::new(),
-        };
-        if !(1..=MOST_QUESTIONS).contains(&questions.len()) {
-            return Err(Failure(Error::invalid(format!("Give a 'query', or 1 to {MOST_QUESTIONS} 'queries'."))));
-        }
+        let queries = asked.queries.map(|queries| queries.into_iter().map(|one| (one.query, one.max_tokens)).collect());
+        let questions = Question::all(asked.query, queries, asked.max_tokens)?;
         let within = Within {
             platform: None,
             after: date("after", asked.after.as_deref())?,
