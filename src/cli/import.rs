@@ -182,7 +182,7 @@ pub(super) fn told(file: &Path, report: &Report, dry_run: bool, is_stopped: bool
     for failure in &report.failures {
         let _ = writeln!(out, "    {}: {}", super::search::shown(&failure.place), super::search::shown(&failure.why));
     }
-    let more = report.failed.saturating_sub(report.failures.len() as u64);
+    let more = (report.failed + report.too_long).saturating_sub(report.failures.len() as u64);
     if more > 0 {
         let _ = writeln!(out, "    and {more} more");
     }

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::import::container::{self, Summary, Unreadable};
 use super::import::{Fact, Item, Limits};
-use super::ops::{self, Incoming, Ingested, Outcome, Prepared};
+use super::ops::{self, Incoming, Ingested, MOST_TOKENS, Outcome, Prepared};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::error::{Error, Result};
@@ -62,7 +62,7 @@ pub struct Report {
     pub skipped: u64,
     /// What should have been read or stored and could not be.
     pub failed: u64,
-    /// The first of these.
+    /// The first of these, and of the conversations that are too long.
     pub failures: Vec<Failure>,
 }
 
@@ -82,7 +82,8 @@ impl Report {
         self.new + self.updated + self.unchanged + self.too_long + self.excluded
     }
 
-    pub(super) fn count(&mut self, outcome: Outcome) {
+    /// Counts what became of a conversation, and names one that is too long.
+    pub(super) fn count(&mut self, outcome: Outcome, id: &str) {
         *match outcome {
             Outcome::New => &mut self.new,
             Outcome::Updated => &mut self.updated,
@@ -90,14 +91,21 @@ impl Report {
             Outcome::TooLong => &mut self.too_long,
             Outcome::Excluded => &mut self.excluded,
         } += 1;
+        if outcome == Outcome::TooLong {
+            self.name(&format!("conversation {id}"), &format!("it has more than {MOST_TOKENS} tokens"));
+        }
     }
 
-    /// Counts something that failed.
-    pub(super) fn fail(&mut self, place: &str, why: impl Into<String>) {
+    /// Counts something that failed, and names it.
+    fn fail(&mut self, place: &str, why: &str) {
         self.failed += 1;
+        self.name(place, why);
+    }
+
+    fn name(&mut self, place: &str, why: &str) {
         if self.failures.len() < NAMED {
             let cut = |text: &str| text.chars().take(MOST_TEXT).collect();
-            self.failures.push(Failure { place: cut(place), why: cut(&why.into()) });
+            self.failures.push(Failure { place: cut(place), why: cut(why) });
         }
     }
 }
@@ -280,11 +288,12 @@ impl<'a> Intake<'a> {
             if self.progress.is_cancelled() {
                 return Ok(());
             }
-            if is_too_long {
-                self.progress.change(|report| report.count(Outcome::TooLong));
-                continue;
+            match item {
+                Item::Conversation(conversation) if is_too_long => {
+                    self.progress.change(|report| report.count(Outcome::TooLong, &conversation.id));
+                }
+                item => self.item(platform, item).await?,
             }
-            self.item(platform, item).await?;
         }
         if self.progress.is_cancelled() {
             return Ok(());
@@ -313,7 +322,7 @@ impl<'a> Intake<'a> {
                 }
             }
             Item::Skipped { .. } => self.progress.change(|report| report.skipped += 1),
-            Item::Failed { place, why } => self.progress.change(|report| report.fail(&place, why)),
+            Item::Failed { place, why } => self.progress.change(|report| report.fail(&place, &why)),
         }
         Ok(())
     }
@@ -341,13 +350,12 @@ impl<'a> Intake<'a> {
             match ops::checked(incoming) {
                 Ok(incoming) => sound.push(incoming),
                 Err(why) => {
-                    self.progress.change(|report| report.fail(&format!("conversation {id}"), why.to_string()));
+                    self.progress.change(|report| report.fail(&format!("conversation {id}"), &why.to_string()));
                 }
             }
         }
         if self.source.dry_run {
-            let outcomes = ops::foresee(self.app, self.caller, sound).await?;
-            self.progress.change(|report| outcomes.into_iter().for_each(|outcome| report.count(outcome)));
+            self.count(ops::foresee(self.app, self.caller, sound).await?);
             return Ok(());
         }
         let prepared = Prepared::of(self.app, self.caller, sound).await?;
@@ -361,17 +369,19 @@ impl<'a> Intake<'a> {
     async fn settle(&mut self) -> Result<()> {
         let Some(writing) = self.writing.take() else { return Ok(()) };
         let ingested = writing.await.map_err(Error::internal)??;
-        // What an earlier run of the same import wrote is new by this import.
-        let outcome = |one: Ingested| match one.outcome {
-            Outcome::Unchanged
-                if one.conversation.import.is_some() && one.conversation.import == self.source.import =>
-            {
-                Outcome::New
-            }
-            outcome => outcome,
-        };
-        self.progress.change(|report| ingested.into_iter().for_each(|one| report.count(outcome(one))));
+        self.count(ingested);
         Ok(())
+    }
+
+    fn count(&self, ingested: Vec<Ingested>) {
+        self.progress.change(|report| {
+            for Ingested { conversation, outcome } in ingested {
+                // What an earlier run of the same import wrote is new by this import.
+                let is_of_this = conversation.import.is_some() && conversation.import == self.source.import;
+                let is_earlier = outcome == Outcome::Unchanged && is_of_this;
+                report.count(if is_earlier { Outcome::New } else { outcome }, &conversation.platform_id);
+            }
+        });
     }
 
     async fn memories(&mut self) -> Result<()> {
@@ -389,7 +399,7 @@ impl<'a> Intake<'a> {
             report.memories += imported.created as u64;
             report.known_memories += imported.duplicates as u64;
             for (position, why) in imported.failed {
-                report.fail(&format!("memory {position}"), why);
+                report.fail(&format!("memory {position}"), &why);
             }
         });
         Ok(())

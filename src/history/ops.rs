@@ -166,10 +166,9 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Works out what is to be written. Each conversation must be named once.
+    /// Works out what is to be written, of what is [`checked`]. Each conversation must be named once.
     pub(super) async fn of(app: &App, caller: &Caller, batch: Vec<Incoming>) -> Result<Self> {
         caller.require(Scope::Write)?;
-        let batch: Vec<Incoming> = batch.into_iter().map(checked).collect::<Result<_>>()?;
         let batch = Arc::new(batch);
         Ok(Self { plans: plan(app, caller, &batch, false).await?, batch })
     }
@@ -183,14 +182,10 @@ impl Prepared {
     }
 }
 
-/// What would become of conversations that were taken in. Each must be named once.
-///
-/// # Errors
-/// As [`ingest`].
-pub async fn foresee(app: &App, caller: &Caller, batch: Vec<Incoming>) -> Result<Vec<Outcome>> {
+/// What would become of conversations that were taken in, under the conditions of [`Prepared::of`].
+pub(super) async fn foresee(app: &App, caller: &Caller, batch: Vec<Incoming>) -> Result<Vec<Ingested>> {
     caller.require(Scope::Write)?;
-    let batch: Vec<Incoming> = batch.into_iter().map(checked).collect::<Result<_>>()?;
-    Ok(plan(app, caller, &Arc::new(batch), false).await?.into_iter().map(|plan| plan.outcome).collect())
+    Ok(plan(app, caller, &Arc::new(batch), false).await?.into_iter().map(Plan::foreseen).collect())
 }
 
 /// Works out what is to be written, from what is there.
@@ -410,6 +405,10 @@ impl Plan {
             messages,
             was_deleted: true,
         }
+    }
+
+    fn foreseen(self) -> Ingested {
+        Ingested { conversation: self.conversation, outcome: self.outcome }
     }
 
     /// Whether there is something to write.

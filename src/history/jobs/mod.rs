@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 
 use super::intake::Report;
-use super::ops::{MOST_TOKENS, Outcome};
+use super::ops::Outcome;
 use crate::app::App;
 use crate::auth::{self, Caller, Scope};
 use crate::clock::Micros;
@@ -291,12 +291,7 @@ pub(super) async fn count_online(
             Job { id, state: State::Completed, finished_at: Some(now), ..Job::new(Kind::Online, platform, 0, now)? }
         }
     };
-    job.report.count(outcome);
-    if outcome == Outcome::TooLong {
-        job.report.fail(&format!("conversation {platform_id}"), format!("it has more than {MOST_TOKENS} tokens"));
-        // Counted as too long already.
-        job.report.failed -= 1;
-    }
+    job.report.count(outcome, platform_id);
     if is_known {
         rows::replace_report(tx, account, &job.id, &job.report, now).await
     } else {

@@ -54,7 +54,7 @@ pub struct ImportBody {
     skipped: u64,
     /// What should have been read or stored and could not be.
     failed: u64,
-    /// The first 100 of these.
+    /// The first 100 of these, and of the conversations that are too long.
     failures: Vec<ImportFailureBody>,
     /// What the files in it were taken for.
     formats: Vec<ImportedFormat>,
