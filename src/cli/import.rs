@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::history::intake::{self, Progress, Report, Source};
-use crate::history::jobs::{self, Kind, State};
+use crate::history::jobs::{self, Kind, State, run};
 use crate::search::backlog;
 
 /// How often to say how far a file is.
@@ -78,22 +78,19 @@ async fn one(app: &App, caller: &Caller, file: &Path, dry_run: bool) -> Result<(
     let source =
         Source { path: file.to_owned(), name: name.clone(), import: job.clone(), dry_run, is_automatic: false };
     let progress = Arc::new(Progress::default());
-    let taking = intake::take_in(app, caller, source, &progress);
+    let taking = async {
+        match &job {
+            Some(job) => run::told(app, caller, source, job, &progress).await,
+            None => intake::take_in(app, caller, source, &progress).await,
+        }
+    };
     tokio::pin!(taking);
-    let mut bar = Bar::new(name, bytes);
+    let bar = Bar::new(name, bytes);
     let mut ticks = tokio::time::interval(TELL);
     let taken = loop {
         tokio::select! {
             taken = &mut taking => break taken,
-            _ = ticks.tick() => {
-                bar.show(&progress);
-                if let Some(job) = job.as_ref().filter(|_| bar.is_second()) {
-                    let (read, report) = (progress.read(), progress.report());
-                    if !jobs::note(app, caller.account, job, read, report).await? {
-                        progress.cancel();
-                    }
-                }
-            }
+            _ = ticks.tick() => bar.show(&progress),
             interrupted = tokio::signal::ctrl_c(), if !progress.is_cancelled() => {
                 interrupted.map_err(Error::internal)?;
                 progress.cancel();
@@ -102,7 +99,6 @@ async fn one(app: &App, caller: &Caller, file: &Path, dry_run: bool) -> Result<(
     };
     bar.clear();
     if let Some(job) = &job {
-        jobs::note(app, caller.account, job, progress.read(), progress.report()).await?;
         let (state, error) = match &taken {
             Ok(_) if progress.is_cancelled() => (State::Cancelled, None),
             Ok(_) => (State::Completed, None),
@@ -118,22 +114,15 @@ struct Bar {
     name: String,
     bytes: u64,
     begun: Instant,
-    shown: u64,
     is_seen: bool,
 }
 
 impl Bar {
     fn new(name: String, bytes: u64) -> Self {
-        Self { name, bytes, begun: Instant::now(), shown: 0, is_seen: std::io::stderr().is_terminal() }
+        Self { name, bytes, begun: Instant::now(), is_seen: std::io::stderr().is_terminal() }
     }
 
-    /// Whether about a second is over since it last was.
-    fn is_second(&self) -> bool {
-        self.shown.is_multiple_of(4)
-    }
-
-    fn show(&mut self, progress: &Progress) {
-        self.shown += 1;
+    fn show(&self, progress: &Progress) {
         if !self.is_seen {
             return;
         }

@@ -17,11 +17,11 @@ use crate::search::Embedding;
 
 /// A query for conversations, with what follows the table.
 macro_rules! conversations {
-    ($rest:literal) => {
+    ($($rest:expr),+) => {
         concat!(
             "select id, platform, platform_id, title, created_at, updated_at, message_count, token_count, pinned, \
              revision, import_id from conversation ",
-            $rest
+            $($rest),+
         )
     };
 }
@@ -554,12 +554,7 @@ pub(super) async fn list(
     let total = tx.one(sql, &values).await?.int(0)?;
     values.push(limit.into());
     values.push(skip.into());
-    let sql = concat!(
-        "select id, platform, platform_id, title, created_at, updated_at, message_count, token_count, pinned, revision, \
-         import_id from conversation where ",
-        which!(),
-        "order by updated_at desc, id desc limit $8 offset $9"
-    );
+    let sql = conversations!("where ", which!(), "order by updated_at desc, id desc limit $8 offset $9");
     Ok((tx.rows(sql, &values).await?.into_iter().map(conversation).collect::<Result<_>>()?, total))
 }
 

@@ -96,7 +96,9 @@ pub fn discard(app: &App, account: AccountId) -> Result<()> {
 
 /// Reads one file to its end, whatever that is.
 async fn run(app: &App, account: AccountId, id: &str, path: &Path) -> Result<()> {
-    for tries in 1.. {
+    let mut tries = 0;
+    loop {
+        tries += 1;
         let args = (account, id.to_owned(), app.clock.now());
         let begun = app.db.write(args, |tx, (account, id, now)| {
             async move {
@@ -122,7 +124,6 @@ async fn run(app: &App, account: AccountId, id: &str, path: &Path) -> Result<()>
         tracing::warn!(import = id, error = ?error, tries, "an import was interrupted; trying again");
         tokio::time::sleep(Duration::from_secs(1 << tries)).await;
     }
-    Ok(())
 }
 
 async fn attempt(app: &App, account: AccountId, job: Job, path: &Path) -> Result<()> {
@@ -135,16 +136,15 @@ async fn attempt(app: &App, account: AccountId, job: Job, path: &Path) -> Result
     let caller = Caller::operator(account);
     let Job { id, name, .. } = job;
     let source = Source { path: path.to_owned(), name, import: Some(id.clone()), dry_run: false, is_automatic: false };
-    told(app, &caller, source, &id).await.map(drop)
+    told(app, &caller, source, &id, &Arc::default()).await.map(drop)
 }
 
 /// Takes a file in and says meanwhile how far it is.
 ///
 /// # Errors
 /// As [`intake::take_in`].
-pub async fn told(app: &App, caller: &Caller, source: Source, id: &str) -> Result<Report> {
-    let progress = Arc::new(Progress::default());
-    let taking = intake::take_in(app, caller, source, &progress);
+pub async fn told(app: &App, caller: &Caller, source: Source, id: &str, progress: &Arc<Progress>) -> Result<Report> {
+    let taking = intake::take_in(app, caller, source, progress);
     tokio::pin!(taking);
     let mut ticks = tokio::time::interval(TELL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
