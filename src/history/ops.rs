@@ -537,3 +537,86 @@ async fn write(tx: &mut Tx, account: AccountId, plans: &[Plan]) -> Result<Option
     crate::failpoint::reach("history:written");
     Ok(Some(ingested))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::history::delete::{self, How, To};
+    use crate::history::import::Role;
+    use crate::history::read::{self, Which};
+
+    async fn app() -> (tempfile::TempDir, App, Caller) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("config.toml");
+        std::fs::write(&file, "").expect("written");
+        let flags = [("data_dir", folder.path().join("data").display().to_string())];
+        let config = Config::load(Some(&file), &flags).expect("valid settings");
+        let app = App::open(config, Clock::default()).await.expect("opens");
+        let account = auth::ops::create_account(&app, "ann").await.expect("made").id;
+        (folder, app, Caller::operator(account))
+    }
+
+    fn incoming(said: &str) -> Vec<Incoming> {
+        let message =
+            import::Message { id: "m1".to_owned(), role: Role::Human, text: said.to_owned(), created_at: None };
+        let conversation = import::Conversation {
+            id: "c1".to_owned(),
+            title: "Trip".to_owned(),
+            created_at: None,
+            updated_at: None,
+            messages: vec![message],
+        };
+        let platform = "chatgpt".to_owned();
+        vec![Incoming { platform, conversation, is_whole: true, import: None, is_automatic: false }]
+    }
+
+    async fn ids(app: &App, caller: &Caller) -> Vec<String> {
+        let (all, _) = read::list(app, caller, Which::default(), 0, 10).await.expect("listed");
+        all.into_iter().map(|conversation| conversation.id).collect()
+    }
+
+    async fn delete(app: &App, caller: &Caller, ids: Vec<String>, to: To) {
+        let how = How { to, pinned_too: false };
+        assert_eq!(delete::delete(app, caller, ids, how).await.expect("deleted").deleted.failed, 0);
+    }
+
+    async fn said(app: &App, caller: &Caller, id: &str) -> String {
+        read::get(app, caller, id).await.expect("there").1.remove(0).text
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_is_excluded_after_it_was_worked_out_is_not_written() {
+        let (_folder, app, ann) = app().await;
+        ingest(&app, &ann, incoming("Alfama"), false).await.expect("taken in");
+        let known = ids(&app, &ann).await;
+        delete(&app, &ann, known.clone(), To::Trash).await;
+        let prepared = Prepared::of(&app, &ann, incoming("Alfama")).await.expect("worked out");
+        delete(&app, &ann, known, To::Exclusion).await;
+        assert_eq!(prepared.write(&app, &ann).await.expect("no failure")[0].outcome, Outcome::Excluded);
+        assert_eq!(ids(&app, &ann).await, Vec::<String>::new());
+        app.db.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_was_worked_out_of_a_conversation_that_went_and_came_back_is_worked_out_again() {
+        let (_folder, app, ann) = app().await;
+        ingest(&app, &ann, incoming("Alfama"), false).await.expect("taken in");
+        let known = ids(&app, &ann).await;
+        let prepared = Prepared::of(&app, &ann, incoming("Belém")).await.expect("worked out");
+        delete(&app, &ann, known.clone(), To::Trash).await;
+        assert_eq!(delete::restore(&app, &ann, known.clone()).await.expect("restored"), (1, 0));
+        assert_eq!(prepared.write(&app, &ann).await.expect("no failure")[0].outcome, Outcome::Updated);
+        assert_eq!(said(&app, &ann, &known[0]).await, "Belém");
+        // Gone and taken in anew, it is another conversation.
+        let prepared = Prepared::of(&app, &ann, incoming("Chiado")).await.expect("worked out");
+        delete(&app, &ann, known, To::Nothing).await;
+        ingest(&app, &ann, incoming("Alfama"), false).await.expect("taken in");
+        assert_eq!(prepared.write(&app, &ann).await.expect("no failure")[0].outcome, Outcome::Updated);
+        let known = ids(&app, &ann).await;
+        assert_eq!((known.len(), said(&app, &ann, &known[0]).await.as_str()), (1, "Chiado"));
+        assert_eq!(app.db.check().await.expect("checked"), Vec::<String>::new());
+        app.db.close().await;
+    }
+}

@@ -1,15 +1,19 @@
 //! SIGKILL of the real program while it takes conversations in.
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::http::{conversation, send};
 use super::imports::{chatgpt, zipped};
-use crate::harness::{Engine, Place, Program, Server, User, answer, command, on_both_engines, run};
+use crate::harness::{Engine, Place, Program, Server, User, answer, command, contains, on_both_engines, run};
 
 on_both_engines!(
     an_import_that_is_killed_and_run_again_ends_like_one_that_was_not,
     an_upload_that_is_killed_is_read_to_its_end_by_the_next_start,
+    an_upload_that_is_killed_while_it_is_entered_leaves_no_file,
+    a_crash_in_a_purge_leaves_all_or_nothing_of_it_and_the_next_start_erases,
 );
 
 /// Conversations of an export, more than are written in two transactions.
@@ -96,6 +100,72 @@ fn killed(place: &Place, arguments: &[&str], points: &str) {
     child.wait().expect("ended");
 }
 
+async fn an_upload_that_is_killed_while_it_is_entered_leaves_no_file(engine: Engine) {
+    let mut server = Server::start(engine).await;
+    let ann = server.user("ann").await;
+    let place = server.place.take().expect("its own");
+    server.stop().await;
+    let program = Program::serve(&place, &[("COMMONPLACE_FAILPOINT", "upload:entered")]);
+    let user = program.with_token(&ann.token);
+    let request = tokio::spawn(user.request(reqwest::Method::POST, "/api/chat-history/import").body(export()).send());
+    tokio::task::block_in_place(|| program.wait_for("failpoint upload:entered reached"));
+    assert_eq!(uploads(&place), 1);
+    program.kill();
+    request.await.expect("sent").expect_err("an answer came from a killed program");
+    let _program = Program::serve(&place, &[]);
+    let begun = Instant::now();
+    while uploads(&place) > 0 {
+        assert!(begun.elapsed() < Duration::from_mins(1), "the file stays");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// How many files of uploads there are.
+fn uploads(place: &Place) -> usize {
+    std::fs::read_dir(place.folder.path().join("uploads")).map_or(0, Iterator::count)
+}
+
+async fn a_crash_in_a_purge_leaves_all_or_nothing_of_it_and_the_next_start_erases(engine: Engine) {
+    let points = [("history:deleted", false), ("delete:committed", true), ("erase:walked", true)];
+    for (point, is_gone) in points.into_iter().filter(|(point, _)| engine == Engine::Sqlite || *point != "erase:walked")
+    {
+        let mut server = Server::start(engine).await;
+        let ann = server.user("ann").await;
+        let mut ids = Vec::new();
+        for word in ["quuxzyx", "kept"] {
+            let sent =
+                send(&ann, "claude", conversation(word, word, &[&format!("What of {word}?"), "It is said."])).await;
+            ids.push(sent["conversationId"].clone());
+        }
+        let before = state(&ann).await;
+        let place = server.place.take().expect("its own");
+        server.stop().await;
+        let program = Program::serve(&place, &[("COMMONPLACE_FAILPOINT", point)]);
+        let user = program.with_token(&ann.token);
+        let request = user.request(reqwest::Method::DELETE, "/api/chat-history/chats?purge=true");
+        let request = tokio::spawn(request.json(&json!({"ids": [ids[0]]})).send());
+        tokio::task::block_in_place(|| program.wait_for(&format!("failpoint {point} reached")));
+        program.kill();
+        request.await.expect("sent").expect_err("an answer came from a killed program");
+        let program = Program::serve(&place, &[]);
+        let user = program.with_token(&ann.token);
+        let after = state(&user).await;
+        if is_gone {
+            tokio::task::block_in_place(|| program.wait_for("finished the erasure"));
+            assert_eq!(after.len(), 1, "after a crash at {point}");
+            for (file, bytes) in place.files() {
+                assert!(!contains(&bytes, "quuxzyx"), "after a crash at {point} it is in {}", file.display());
+            }
+        } else {
+            assert_eq!(after, before, "after a crash at {point}");
+        }
+        let deletions = user.get("/api/deletions").await.ok();
+        assert_eq!(deletions["total"], json!(i32::from(is_gone)), "after a crash at {point}");
+        let (code, out, _) = run(&place, &["doctor"]);
+        assert_eq!(code, 0, "after a crash at {point}: {out}");
+    }
+}
+
 async fn an_upload_that_is_killed_is_read_to_its_end_by_the_next_start(engine: Engine) {
     let mut server = Server::start(engine).await;
     let ann = server.user("ann").await;
@@ -115,6 +185,5 @@ async fn an_upload_that_is_killed_is_read_to_its_end_by_the_next_start(engine: E
     assert_eq!((&import["status"], &import["attempts"]), (&json!("completed"), &json!(2)), "{import}");
     assert_eq!(import["conversations"]["new"], json!(COUNT), "what the first attempt wrote is new by this import");
     assert_eq!(state(&user).await.len(), COUNT);
-    let left = std::fs::read_dir(place.folder.path().join("uploads"));
-    assert!(left.is_err() || left.is_ok_and(|mut left| left.next().is_none()), "the file is gone");
+    assert_eq!(uploads(&place), 0, "the file is gone");
 }

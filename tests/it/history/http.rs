@@ -14,7 +14,7 @@ on_both_engines!(
     the_trash_gives_back_and_lets_go,
     excluding_reaches_the_trash,
     what_is_malformed_is_refused_with_a_sentence,
-    without_the_scope_nothing_is_read_or_changed,
+    a_link_ends_after_a_quarter_of_an_hour,
 );
 
 pub fn conversation(id: &str, title: &str, said: &[&str]) -> Value {
@@ -303,13 +303,24 @@ async fn what_is_malformed_is_refused_with_a_sentence(engine: Engine) {
     assert_eq!(found(&ann, "🦀 one two").await, ["A  title"]);
 }
 
-async fn without_the_scope_nothing_is_read_or_changed(engine: Engine) {
+async fn a_link_ends_after_a_quarter_of_an_hour(engine: Engine) {
     let server = Server::start(engine).await;
     let ann = server.user("ann").await;
-    send_trip(&ann).await;
-    let nobody = server.with_token("cp_0000");
-    for path in ["/api/chat-history/chats", "/api/chat-history/count", "/api/chat-history/imports"] {
-        nobody.get(path).await.error(401);
-    }
-    assert_eq!(titles(&ann, "").await, ["Trip"]);
+    let id = send_trip(&ann).await;
+    let link = ann.post("/api/chat-history/export", json!({"conversationId": id})).await.ok();
+    let url = link["url"].as_str().expect("a URL");
+    let read = async |url: &str| ann.http.get(url).send().await.expect("an answer").status();
+    assert_eq!(read(url).await, 200);
+    assert_eq!(read(&format!("{url}?format=markdown")).await, 200);
+    assert_eq!(read(&format!("{url}0")).await, 404);
+    // It is stored as a hash.
+    let token = url.rsplit('/').next().expect("a token");
+    let place = server.place.as_ref().expect("its own");
+    assert!(place.files().iter().all(|(_, bytes)| !crate::harness::contains(bytes, token)));
+    server.app.clock.advance(14 * 60_000_000);
+    assert_eq!(read(url).await, 200);
+    server.app.clock.advance(60_000_000);
+    assert_eq!(read(url).await, 404);
+    commonplace::history::export::tidy(&server.app).await.expect("tidied");
+    assert_eq!(read(url).await, 404);
 }
