@@ -32,9 +32,7 @@ const CHECKPOINT_WAIT: Duration = Duration::from_secs(5);
 /// Clears both kinds of remains, then empties the write-ahead log, which still
 /// has the pages as they were.
 pub(super) fn erase(connection: &mut Connection) -> Result<Erasure> {
-    // Another process may purge from here on; its mark is a later one, and stays.
-    let marked = connection.rows("select coalesce(max(id), 0) from unclean where part = 'history'", &[])?.pop();
-    let marked = marked.ok_or_else(|| Error::internal("a maximum has no row"))?.int(0)?;
+    let marked = last_mark(connection)?;
     let history = marked > 0;
     in_transaction(connection, |connection| merge_index(connection, "memory_fts"))?;
     if history {
@@ -43,9 +41,7 @@ pub(super) fn erase(connection: &mut Connection) -> Result<Erasure> {
     // After the other's commit, which may write pages of the index itself.
     in_transaction(connection, |connection| clear_gaps(connection, history))?;
     crate::failpoint::reach("erase:walked");
-    if history {
-        connection.execute("delete from unclean where part = 'history' and id <= $1", &[marked.into()])?;
-    }
+    forget_marks(connection, marked)?;
     crate::failpoint::reach("erase:cleared");
     connection.set_busy_timeout(Some(CHECKPOINT_WAIT))?;
     let checkpoint = connection.rows("pragma wal_checkpoint(truncate)", &[]);
@@ -55,6 +51,18 @@ pub(super) fn erase(connection: &mut Connection) -> Result<Erasure> {
     connection.batch("pragma shrink_memory")?;
     crate::failpoint::reach("erase:done");
     Ok(if blocked { Erasure::Blocked } else { Erasure::Bytes })
+}
+
+/// The last purge from the history that is marked; 0 for none. What another process
+/// purges from here on has a later mark.
+fn last_mark(connection: &mut Connection) -> Result<i64> {
+    let last = connection.rows("select coalesce(max(id), 0) from unclean where part = 'history'", &[])?.pop();
+    last.ok_or_else(|| Error::internal("a maximum has no row"))?.int(0)
+}
+
+/// Forgets the marks up to one, whose remains are cleared.
+fn forget_marks(connection: &mut Connection, last: i64) -> Result<()> {
+    connection.execute("delete from unclean where part = 'history' and id <= $1", &[last.into()]).map(drop)
 }
 
 fn in_transaction(connection: &mut Connection, work: impl FnOnce(&mut Connection) -> Result<()>) -> Result<()> {
@@ -213,7 +221,32 @@ fn damaged(number: i64) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_clean, varint};
+    use super::{forget_marks, is_clean, last_mark, varint};
+    use crate::db::sqlite::SqliteOptions;
+    use crate::db::sqlite::connection::{Connection, Role};
+
+    #[test]
+    fn a_purge_that_an_erasure_did_not_see_stays_marked() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = SqliteOptions { max_bytes: None, readers: 0 };
+        let mut file = Connection::open(&folder.path().join("db"), Role::Writer, options).expect("opens");
+        let schema = include_str!("../../../migrations/sqlite/0004_history.sql");
+        let table = schema.lines().find(|line| line.starts_with("create table unclean")).expect("it is there");
+        file.execute(table, &[]).expect("made");
+        let mark = |file: &mut Connection| file.execute("insert into unclean (part) values ('history')", &[]);
+        assert_eq!(last_mark(&mut file).expect("read"), 0);
+        mark(&mut file).expect("marked");
+        let (mine, others) = (last_mark(&mut file).expect("read"), last_mark(&mut file).expect("read"));
+        mark(&mut file).expect("marked");
+        forget_marks(&mut file, mine).expect("forgotten");
+        let later = last_mark(&mut file).expect("read");
+        assert!(later > mine);
+        forget_marks(&mut file, later).expect("forgotten");
+        // One that began with the first has none of the marks that follow, even when there was none between.
+        mark(&mut file).expect("marked");
+        forget_marks(&mut file, others).expect("forgotten");
+        assert!(last_mark(&mut file).expect("read") > later);
+    }
 
     #[test]
     fn an_index_is_clean_when_it_is_one_segment_of_the_highest_level() {
