@@ -40,7 +40,9 @@ const AHEAD_KIB: u32 = 32 << 10;
 const MOST_BYTES: usize = 16 << 20;
 
 /// What became of what was read.
+/// What a version of the program before it did not count was none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Report {
     /// Of how many files it was, by their formats. Their names may tell of what is in them, and are not kept.
     pub formats: BTreeMap<String, u64>,
