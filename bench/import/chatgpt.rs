@@ -144,6 +144,16 @@ pub fn export(out: &mut impl Write, size: u64, seed: u64) -> io::Result<Written>
     Ok(written)
 }
 
+/// So many words of such an export, with blanks between them.
+pub fn words(numbers: &mut Numbers, count: usize) -> String {
+    let mut writer = Writer { numbers: Numbers(numbers.any()), json: String::new() };
+    for _ in 0..count {
+        writer.word();
+        writer.json.push(' ');
+    }
+    writer.json
+}
+
 struct Writer {
     numbers: Numbers,
     json: String,

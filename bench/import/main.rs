@@ -2,6 +2,7 @@
 //!
 //! See `bench/README.md` for what each figure means and how to run this.
 
+#[expect(dead_code, reason = "nothing is asked here")]
 mod chatgpt;
 mod floor;
 #[path = "../table.rs"]

@@ -247,7 +247,7 @@ fn query(bench: &mut Bench) -> Result<()> {
 /// Times of queries by one client and by eight.
 fn latencies(bench: &Bench, server: &Server) -> Result<Vec<(usize, client::Times)>> {
     let requests = bench.queries(&server.token);
-    server.wait_for_index()?;
+    server.wait_for_index("GET", "/api/memory?query=house", "")?;
     [1, 8].into_iter().map(|clients| Ok((clients, send_all(server.address, clients, &requests)?))).collect()
 }
 
@@ -291,7 +291,7 @@ fn start(bench: &Bench, place: &Place, token: &str) -> Result<()> {
         }
         .print();
     }
-    server.wait_for_index()?;
+    server.wait_for_index("GET", "/api/memory?query=house", "")?;
     send_all(server.address, 8, &bench.queries(token))?;
     let resident = server.resident_mb()?;
     Line {

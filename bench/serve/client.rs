@@ -57,6 +57,13 @@ impl Client {
         }
         Ok(&self.answer[body..])
     }
+
+    /// Whether the last answer has this header, given in small letters.
+    pub fn was_given(&self, header: &str) -> bool {
+        let end = self.answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap_or(0);
+        let head = String::from_utf8_lossy(&self.answer[..end]).to_lowercase();
+        head.lines().any(|line| line.strip_prefix(header).is_some_and(|rest| rest.starts_with(':')))
+    }
 }
 
 fn content_length(head: &[u8]) -> Result<usize> {

@@ -254,7 +254,7 @@ impl Bench {
         let stock = self.stock()?;
         let place = stock.place.copy()?;
         let server = Server::start(&place, Some(&stock.token), None)?;
-        server.wait_for_index()?;
+        server.wait_for_index("GET", "/api/memory?query=house", "")?;
         let path = format!("/api/memories/bulk-delete?purge={purge}");
         let body = serde_json::json!({ "memoryIds": ids }).to_string();
         let request = request(&server.token, "POST", &path, &body);

@@ -33,7 +33,7 @@ pub fn over_http(bench: &mut Bench) -> Result<()> {
     let stock = bench.stock()?;
     let place = stock.place.copy()?;
     let server = Server::start(&place, Some(&stock.token), None)?;
-    server.wait_for_index()?;
+    server.wait_for_index("GET", "/api/memory?query=house", "")?;
     let (token, host) = (&server.token, server.address.to_string());
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     let mut times = None;

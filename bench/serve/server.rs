@@ -112,19 +112,22 @@ impl Server {
         Ok(Self { child, address, token, start: begun.elapsed() })
     }
 
-    /// Waits until the index of what it was started on is loaded; until then
-    /// nothing is found by meaning alone.
-    pub fn wait_for_index(&self) -> Result<()> {
+    /// Waits until the index of what it was started on is loaded; until then the
+    /// answer to a search says that it lacks something.
+    pub fn wait_for_index(&self, method: &str, path: &str, body: &str) -> Result<()> {
         let mut client = Client::connect(self.address)?;
-        let by_meaning = client::request(&self.token, "GET", "/api/memory?mode=dense&query=house", "");
+        let search = client::request(&self.token, method, path, body);
         let begun = Instant::now();
-        while client.send(&by_meaning)? == b"[]" {
+        loop {
+            client.send(&search)?;
+            if !client.was_given("search-lacks") {
+                return Ok(());
+            }
             if begun.elapsed() > Duration::from_mins(1) {
                 return Err("the index was not loaded within a minute".into());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(())
     }
 
     /// Stops it and waits until its data is closed.

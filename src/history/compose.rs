@@ -31,7 +31,7 @@ use jiff::civil::Date;
 use crate::history::import::Role;
 use crate::history::model::Writer;
 use crate::history::{sentence, tokens};
-use crate::search::{Terms, analyze};
+use crate::search::{Lack, Terms, analyze};
 
 /// The most tokens of an answer, whatever is asked for.
 pub const MOST_TOKENS: usize = 2_000;
@@ -116,6 +116,8 @@ pub struct Recall {
     pub sources: Vec<Source>,
     /// Who put it into words.
     pub writer: Writer,
+    /// What the search that it was made from lacked.
+    pub lacks: Vec<Lack>,
 }
 
 /// Answers questions that are asked together. What the answer to one quotes the
@@ -200,7 +202,7 @@ fn answer(ask: &Ask<'_>, quoted: &mut Quoted) -> Recall {
     refer(&referred, budget - used, quoted, &mut content, &mut sources);
     content.truncate(content.trim_end().len());
     sources.sort_by_key(|source| source.mark);
-    Recall { tokens: tokens::count(&content), content, sources, writer: Writer::Nobody }
+    Recall { tokens: tokens::count(&content), content, sources, writer: Writer::Nobody, lacks: Vec::new() }
 }
 
 /// Names marks of earlier answers, as many as fit.

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::compose::{self, Ask, MOST_TOKENS, Passage, Recall, Turn};
 use super::model::{self, Writer};
+use super::rows::Place;
 use super::when::When;
 use super::{Conversation, Message, refine, rows};
 use crate::app::App;
@@ -29,7 +30,13 @@ const TOKENS: usize = 600;
 /// Most questions in one request.
 const MOST_QUESTIONS: usize = 15;
 /// How many passages an answer is composed of, at most.
-const PASSAGES: i64 = 50;
+const PASSAGES: i64 = 25;
+/// How many passages are looked at for their neighbours, at least.
+const SEEN: usize = 50;
+/// What the better of its neighbours in the conversation adds to a passage's score:
+/// what was said about something goes on beyond one passage. Chosen, as
+/// [`PASSAGES`] is, on the tuning conversations of `LoCoMo`.
+const NEIGHBOUR: f32 = 0.2;
 
 /// Where to look.
 #[derive(Debug, Clone, Default)]
@@ -85,44 +92,44 @@ pub struct Found {
 /// # Errors
 /// [`Error::Forbidden`] without the scope `read`, [`Error::Invalid`] for a platform with NUL.
 pub async fn find(app: &App, caller: &Caller, query: &str, within: Within, limit: i64, around: usize) -> Result<Found> {
+    find_by(app, caller, query, Mode::Hybrid, within, limit, around).await
+}
+
+/// The same by words or by meaning alone, in the order that those give.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_by(
+    app: &App,
+    caller: &Caller,
+    query: &str,
+    mode: Mode,
+    within: Within,
+    limit: i64,
+    around: usize,
+) -> Result<Found> {
     caller.require(Scope::Read)?;
     if within.platform.as_ref().is_some_and(|platform| platform.contains('\0')) {
         return Err(Error::invalid("A platform has no NUL in its name."));
     }
     let is_bound = within.after.is_some() || within.before.is_some();
     let when = if is_bound { None } else { When::of(query, app.clock.now(), Offset::UTC) };
-    let Some(when) = when else { return find_plainly(app, caller, query, within, limit, around).await };
-    let rest = when.rest(query);
-    let query = if rest.is_empty() { query } else { &rest };
-    let then = Within { after: when.after, before: when.before, ..within.clone() };
-    let (then, ever) = tokio::try_join!(
-        find_plainly(app, caller, query, then, limit, around),
-        find_plainly(app, caller, query, within, limit, around)
-    )?;
-    let known: HashSet<i64> = then.hits.iter().map(|hit| hit.doc).collect();
-    let mut found = Found { hits: then.hits, ..ever };
-    let others = ever.hits.into_iter().filter(|hit| !known.contains(&hit.doc));
-    found.hits.extend(others.map(|hit| Hit { score: hit.score * ANOTHER_TIME, ..hit }));
-    found.hits.sort_by(|a, b| b.score.total_cmp(&a.score));
-    found.hits.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(found)
-}
-
-async fn find_plainly(
-    app: &App,
-    caller: &Caller,
-    query: &str,
-    within: Within,
-    limit: i64,
-    around: usize,
-) -> Result<Found> {
-    let Some(request) = search::ask(app, Corpus::Chunks, query, Mode::Hybrid, within.into(), 0, limit).await else {
+    let rest = when.as_ref().map(|when| when.rest(query)).filter(|rest| !rest.is_empty());
+    let query = rest.as_deref().unwrap_or(query);
+    let ever: Filter = within.into();
+    let Some(ever) = search::ask(app, Corpus::Chunks, query, mode, ever, 0, limit).await else {
         return Ok(Found::default());
     };
-    let args = (caller.account, request, app.search.clone(), around);
+    let mut requests = Vec::new();
+    if let Some(When { after, before, .. }) = when {
+        let filter = Filter { after, before, ..ever.filter.clone() };
+        requests.push(Request { filter, ..ever.clone() });
+    }
+    requests.push(ever);
+    let args = (caller.account, requests, app.search.clone(), around);
     let found = app
         .db
-        .read(args, |tx, (account, request, search, around)| find_in(tx, search, *account, request, *around).boxed());
+        .read(args, |tx, (account, requests, search, around)| find_in(tx, search, *account, requests, *around).boxed());
     let found = found.await?;
     if found.is_unloaded {
         search::load_beside(app, Corpus::Chunks, caller.account);
@@ -130,24 +137,88 @@ async fn find_plainly(
     Ok(found)
 }
 
-async fn find_in(tx: &mut Tx, search: &Search, account: AccountId, request: &Request, around: usize) -> Result<Found> {
-    let search::Found { hits, lacks, is_unloaded, .. } = search::find(tx, search, account, request).await?;
-    let docs: Vec<i64> = hits.iter().map(|scored| scored.candidate.doc).collect();
-    let mut places = rows::places(tx, account, &docs).await?;
-    let ids: Vec<String> = places.values().map(|place| place.conversation.clone()).collect();
+/// A passage that a search gave, before its messages are read.
+struct Ranked {
+    doc: i64,
+    score: f32,
+    place: Place,
+}
+
+/// What the first of the requests finds, and of what the others find in addition.
+async fn find_in(
+    tx: &mut Tx,
+    search: &Search,
+    account: AccountId,
+    requests: &[Request],
+    around: usize,
+) -> Result<Found> {
+    let mut found = Found::default();
+    let (mut ranked, mut weight, mut limit): (Vec<Ranked>, f32, usize) = (Vec::new(), 1.0, 0);
+    for request in requests {
+        limit = request.limit;
+        let request = Request { limit: limit.max(SEEN), ..request.clone() };
+        let search::Found { hits, lacks, is_unloaded, .. } = search::find(tx, search, account, &request).await?;
+        (found.lacks, found.is_unloaded) = (lacks, is_unloaded);
+        let docs: Vec<i64> = hits.iter().map(|scored| scored.candidate.doc).collect();
+        let mut places = rows::places(tx, account, &docs).await?;
+        // An index may be ahead of this transaction, so what it found may not be there.
+        let placed = hits.into_iter().filter_map(|scored| {
+            let doc = scored.candidate.doc;
+            places.remove(&doc).map(|place| Ranked { doc, score: scored.score, place })
+        });
+        let mut placed: Vec<Ranked> = placed.collect();
+        if request.mode == Mode::Hybrid {
+            lift_neighbours(&mut placed);
+        }
+        let known: HashSet<i64> = ranked.iter().map(|ranked| ranked.doc).collect();
+        let others = placed.into_iter().filter(|placed| !known.contains(&placed.doc));
+        ranked.extend(others.map(|placed| Ranked { score: placed.score * weight, ..placed }));
+        weight = ANOTHER_TIME;
+    }
+    ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
+    ranked.truncate(limit);
+    found.hits = read_hits(tx, account, ranked, around).await?;
+    Ok(found)
+}
+
+/// Has passages that follow one another in a conversation add to each other's scores.
+fn lift_neighbours(ranked: &mut [Ranked]) {
+    let mut order: Vec<usize> = (0..ranked.len()).collect();
+    order.sort_by_key(|at| {
+        let place = &ranked[*at].place;
+        (&place.conversation, place.first, place.start)
+    });
+    let mut lifts = vec![0.0_f32; ranked.len()];
+    for pair in order.windows(2) {
+        let (one, next) = (&ranked[pair[0]], &ranked[pair[1]]);
+        if one.place.is_followed_by(&next.place) {
+            lifts[pair[0]] = lifts[pair[0]].max(next.score);
+            lifts[pair[1]] = lifts[pair[1]].max(one.score);
+        }
+    }
+    for (ranked, lift) in ranked.iter_mut().zip(lifts) {
+        ranked.score = (ranked.score + NEIGHBOUR * lift) / (1.0 + NEIGHBOUR);
+    }
+}
+
+/// The passages with their conversations and messages.
+async fn read_hits(tx: &mut Tx, account: AccountId, ranked: Vec<Ranked>, around: usize) -> Result<Vec<Hit>> {
+    let mut ids: Vec<String> = ranked.iter().map(|ranked| ranked.place.conversation.clone()).collect();
+    ids.sort_unstable();
+    ids.dedup();
     let conversations = rows::by_ids(tx, account, &ids).await?;
     let conversations: HashMap<String, Conversation> =
         conversations.into_iter().map(|conversation| (conversation.id.clone(), conversation)).collect();
-    let mut found = Vec::new();
-    for scored in hits {
-        // An index may be ahead of this transaction, so what it found may not be there.
-        let Some(place) = places.remove(&scored.candidate.doc) else { continue };
-        let Some(conversation) = conversations.get(&place.conversation) else { continue };
-        let margin = i64::try_from(around.div_ceil(2)).unwrap_or(0);
-        let (from, to) = ((place.first - margin).max(0), place.last.saturating_add(margin));
-        let messages = rows::messages_between(tx, account, &place.conversation, from, to).await?;
+    let docs: Vec<i64> = ranked.iter().map(|ranked| ranked.doc).collect();
+    let margin = i64::try_from(around.div_ceil(2)).unwrap_or(0);
+    let mut messages: HashMap<i64, Vec<(i64, Message)>> = HashMap::new();
+    for (doc, position, message) in rows::messages_around(tx, account, &docs, margin).await? {
+        messages.entry(doc).or_default().push((position, message));
+    }
+    let hit = |Ranked { doc, score, place }| {
+        let conversation = conversations.get(&place.conversation)?.clone();
         let (mut inside, mut beside) = (Vec::new(), Vec::new());
-        for (position, mut message) in messages {
+        for (position, mut message) in messages.remove(&doc).unwrap_or_default() {
             if position < place.first || position > place.last {
                 if let Some((cut, _)) = message.text.char_indices().nth(AROUND) {
                     message.text.truncate(cut);
@@ -164,16 +235,10 @@ async fn find_in(tx: &mut Tx, search: &Search, account: AccountId, request: &Req
                 inside.push(message);
             }
         }
-        found.push(Hit {
-            doc: scored.candidate.doc,
-            conversation: conversation.clone(),
-            score: scored.score,
-            first: usize::try_from(place.first).unwrap_or(0),
-            messages: inside,
-            around: beside,
-        });
-    }
-    Ok(Found { hits: found, lacks, is_unloaded })
+        let first = usize::try_from(place.first).unwrap_or(0);
+        Some(Hit { doc, conversation, score, first, messages: inside, around: beside })
+    };
+    Ok(ranked.into_iter().filter_map(hit).collect())
 }
 
 /// A place in a text, as near as it has one.
@@ -321,11 +386,14 @@ pub async fn recall_in(
     let searches = questions.iter().map(|question| look(app, caller, &question.query, within, manner, until));
     let found = futures_util::future::try_join_all(searches).await?;
     let asks: Vec<Ask<'_>> = questions.iter().zip(&found).map(|(question, found)| ask(question, found)).collect();
-    let answers = compose::compose(&asks);
-    match (&app.llm, until) {
-        (Some(llm), Some(until)) => Ok(written(llm, &asks, answers, until).await),
-        _ => Ok(answers),
+    let mut answers = compose::compose(&asks);
+    if let (Some(llm), Some(until)) = (&app.llm, until) {
+        answers = written(llm, &asks, answers, until).await;
     }
+    for (answer, found) in answers.iter_mut().zip(&found) {
+        answer.lacks.clone_from(&found.lacks);
+    }
+    Ok(answers)
 }
 
 /// The answers as the model writes them, and as they are where it does not.

@@ -95,7 +95,8 @@ pub(super) async fn write(
     let text = llm.write(&prompt, until).await.map_err(|failure| Fault::Failed(failure.kind))?;
     let (content, cited) = checked(&text, budget, |mark| material.sources.iter().any(|source| source.mark == mark))?;
     let sources = material.sources.iter().filter(|source| cited.contains(&source.mark)).cloned().collect();
-    Ok(Recall { tokens: tokens::count(&content), content, sources, writer: Writer::Model(llm.name().to_owned()) })
+    let writer = Writer::Model(llm.name().to_owned());
+    Ok(Recall { tokens: tokens::count(&content), content, sources, writer, lacks: Vec::new() })
 }
 
 /// A text between two lines that nothing in it can have, since they are a hash of it.

@@ -227,6 +227,14 @@ pub(super) struct Place {
     pub stop: i64,
 }
 
+impl Place {
+    /// Whether nothing stands between this and another that begins later in the same conversation.
+    pub(super) fn is_followed_by(&self, next: &Self) -> bool {
+        let is_within = (next.first, next.start) <= (self.last, self.stop);
+        self.conversation == next.conversation && (is_within || next.first <= self.last + 1)
+    }
+}
+
 /// Where these chunks are, those of them that there are.
 pub(super) async fn places(tx: &mut Tx, account: AccountId, docs: &[i64]) -> Result<HashMap<i64, Place>> {
     let sql = "select doc, conversation_id, first, start, last, stop from chunk \
@@ -244,18 +252,20 @@ pub(super) async fn places(tx: &mut Tx, account: AccountId, docs: &[i64]) -> Res
     tx.rows(sql, &[account.0.into(), docs.into()]).await?.into_iter().map(place).collect()
 }
 
-/// The messages from one position to another, themselves included, each with its position.
-pub(super) async fn messages_between(
+/// The messages of these chunks, and up to `margin` before and after each, in their
+/// order, each with the chunk's number and its position.
+pub(super) async fn messages_around(
     tx: &mut Tx,
     account: AccountId,
-    conversation: &str,
-    from: i64,
-    to: i64,
-) -> Result<Vec<(i64, Message)>> {
-    let sql = "select platform_id, role, text, created_at, position from message \
-               where account_id = $1 and conversation_id = $2 and position between $3 and $4 order by position";
-    let rows = tx.rows(sql, &[account.0.into(), conversation.into(), from.into(), to.into()]).await?;
-    rows.into_iter().map(|row| Ok((row.int(4)?, message(row)?))).collect()
+    docs: &[i64],
+    margin: i64,
+) -> Result<Vec<(i64, i64, Message)>> {
+    let sql = "select m.platform_id, m.role, m.text, m.created_at, c.doc, m.position \
+               from chunk c join message m on m.account_id = $1 and m.conversation_id = c.conversation_id \
+               and m.position between c.first - $3 and c.last + $3 \
+               where {unindexed c.account_id} = $1 and c.doc {in $2} order by c.doc, m.position";
+    let rows = tx.rows(sql, &[account.0.into(), docs.into(), margin.into()]).await?;
+    rows.into_iter().map(|row| Ok((row.int(4)?, row.int(5)?, message(row)?))).collect()
 }
 
 /// Removes a conversation; its messages and chunks follow by their foreign keys,

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::memory::check_source;
 use crate::memory::ops::{self, Find, Found, Hit};
 use crate::search::fuse::Scored;
-use crate::search::{self, Correction, Mode};
+use crate::search::{self, Correction, Lack, Mode};
 
 /// A memory in a list: its text alone, or with what belongs to it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -168,10 +168,10 @@ fn items(app: &App, params: &Params, found: &mut Found) -> Result<Vec<MemoryItem
 }
 
 /// The header that says what an answer lacks, where it lacks something.
-fn lack_header(found: &Found) -> Result<HeaderMap> {
+pub(super) fn lack_header(lacks: &[Lack]) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
-    let lacks: Vec<&str> = found.lacks.iter().map(|lack| lack.name()).collect();
     if !lacks.is_empty() {
+        let lacks: Vec<&str> = lacks.iter().map(|lack| lack.name()).collect();
         let value = HeaderValue::from_str(&lacks.join(", ")).map_err(Error::internal)?;
         headers.insert(HeaderName::from_static("search-lacks"), value);
     }
@@ -206,7 +206,7 @@ pub(super) async fn list(
     params: Params,
 ) -> Result<(HeaderMap, Json<Vec<MemoryItem>>)> {
     let mut found = ops::find(&app, &caller, find_request(&params, 5, false)?).await?;
-    Ok((lack_header(&found)?, Json(items(&app, &params, &mut found)?)))
+    Ok((lack_header(&found.lacks)?, Json(items(&app, &params, &mut found)?)))
 }
 
 /// Memories and the buckets.
@@ -249,7 +249,7 @@ pub(super) async fn list_v2(
 ) -> Result<(HeaderMap, Json<MemoriesAndBuckets>)> {
     let mut found = ops::find(&app, &caller, find_request(&params, 10, true)?).await?;
     let memories = items(&app, &params, &mut found)?;
-    let headers = lack_header(&found)?;
+    let headers = lack_header(&found.lacks)?;
     Ok((
         headers,
         Json(MemoriesAndBuckets { memories, buckets: found.buckets.into_iter().map(BucketBody::from).collect() }),

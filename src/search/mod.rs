@@ -46,8 +46,10 @@ pub(crate) use rows::{mark_history_unclean, note_changes};
 pub use stems::Stems;
 pub use terms::{MOST_WORDS, Terms};
 
-/// How many candidates of each kind are fused, for the first pages.
+/// How many candidates of each kind are fused, for the first pages of memories.
 const DEPTH: usize = 100;
+/// The same for chunks, which have no pages. Nothing more is found with twice as many.
+const CHUNK_DEPTH: usize = 50;
 
 /// What a process needs for searching. Clones share it.
 #[derive(Debug, Clone)]
@@ -187,7 +189,11 @@ impl Request {
     /// depth are parts of one order, so there are only few depths.
     fn depth(&self, all: usize) -> usize {
         let end = self.skip.saturating_add(self.limit);
-        let depth = [DEPTH, 10 * DEPTH, 100 * DEPTH].into_iter().find(|depth| end <= *depth);
+        let first = match self.corpus {
+            Corpus::Memories => DEPTH,
+            Corpus::Chunks => CHUNK_DEPTH,
+        };
+        let depth = [first, DEPTH, 10 * DEPTH, 100 * DEPTH].into_iter().find(|depth| end <= *depth);
         depth.unwrap_or(usize::MAX).min(all)
     }
 }

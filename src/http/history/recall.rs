@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -11,6 +12,8 @@ use crate::clock::Micros;
 use crate::error::{Error, Result};
 use crate::history::find::{self, Manner, Question, Within};
 use crate::http::extract::{Auth, Body, time, whole};
+use crate::http::search::lack_header;
+use crate::search::Lack;
 
 /// How much of what was said before the question is used, in characters.
 const CONTEXT: usize = 2_000;
@@ -133,13 +136,14 @@ pub struct SourceBody {
 #[utoipa::path(
     post, path = "/api/chat-history/inject", operation_id = "ChatHistoryInject", tag = "history",
     request_body = InjectRequest,
-    responses((status = 200, description = "The answer", body = InjectResponse)),
+    responses((status = 200, description = "The answer", body = InjectResponse,
+        headers(("Search-Lacks" = String, description = "What the answers lack, if anything")))),
 )]
 pub(in crate::http) async fn inject(
     State(app): State<App>,
     Auth(caller): Auth,
     Body(body): Body<InjectRequest>,
-) -> Result<Json<InjectResponse>> {
+) -> Result<(HeaderMap, Json<InjectResponse>)> {
     let begun = app.clock.now();
     let several = body.queries.as_ref().is_some_and(|queries| !queries.is_empty());
     let asked = |asked: InjectQuery| Ok((asked.query, budget(asked.max_tokens)?));
@@ -152,6 +156,12 @@ pub(in crate::http) async fn inject(
         context: context(body.conversation_context, body.conversation_history),
     };
     let answers = find::recall_in(&app, &caller, &questions, &within, &manner).await?;
+    let mut lacks: Vec<Lack> = Vec::new();
+    for lack in answers.iter().flat_map(|answer| &answer.lacks) {
+        if !lacks.contains(lack) {
+            lacks.push(*lack);
+        }
+    }
     let results: Vec<InjectResult> = questions
         .into_iter()
         .zip(answers)
@@ -176,14 +186,15 @@ pub(in crate::http) async fn inject(
         .collect();
     let contents: Vec<&str> = results.iter().map(|result| result.content.as_str()).collect();
     let millis = (app.clock.now().0 - begun.0) / 1000;
-    Ok(Json(InjectResponse {
+    let answer = InjectResponse {
         content: contents.join("\n\n"),
         sources: results.iter().flat_map(|result| result.sources.iter().cloned()).collect(),
         token_count: results.iter().map(|result| result.token_count).sum(),
         processing_time: format!("{}.{:03}s", millis / 1000, millis % 1000),
         model: together(&results),
         results: several.then_some(results),
-    }))
+    };
+    Ok((lack_header(&lacks)?, Json(answer)))
 }
 
 fn budget(given: Option<i64>) -> Result<Option<usize>> {

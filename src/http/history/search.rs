@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::history::Message;
 use crate::history::find::{self, Within};
 use crate::http::extract::{Auth, Body, time, whole};
+use crate::http::search::lack_header;
 
 /// What to look for.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -103,13 +105,14 @@ impl From<Message> for ContextBody {
 #[utoipa::path(
     post, path = "/api/chat-history/search", operation_id = "SearchChatHistory", tag = "history",
     request_body = SearchRequest,
-    responses((status = 200, description = "What was found", body = SearchResponse)),
+    responses((status = 200, description = "What was found", body = SearchResponse,
+        headers(("Search-Lacks" = String, description = "What the answer lacks, if anything")))),
 )]
 pub(in crate::http) async fn search(
     State(app): State<App>,
     Auth(caller): Auth,
     Body(body): Body<SearchRequest>,
-) -> Result<Json<SearchResponse>> {
+) -> Result<(HeaderMap, Json<SearchResponse>)> {
     let begun = app.clock.now();
     let limit = body.limit.unwrap_or(20);
     let around = body.context_chunks.unwrap_or(4);
@@ -138,11 +141,12 @@ pub(in crate::http) async fn search(
         }
     };
     let results: Vec<SearchResult> = found.hits.into_iter().map(result).collect();
-    Ok(Json(SearchResponse {
+    let answer = SearchResponse {
         total_results: results.len(),
         results,
         query: body.query,
         provider,
         processing_time: u64::try_from((app.clock.now().0 - begun.0) / 1000).unwrap_or(0),
-    }))
+    };
+    Ok((lack_header(&found.lacks)?, Json(answer)))
 }

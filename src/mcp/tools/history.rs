@@ -84,6 +84,9 @@ pub(super) struct RecalledAnswer {
     pub sources: Vec<RecalledSource>,
     /// What wrote it: extractive for quotations.
     pub model: String,
+    /// What the answer may lack, where something was not ready: ask again later.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<&'static str>,
 }
 
 /// What an answer is from.
@@ -114,6 +117,7 @@ impl RecalledAnswer {
             query: question.query,
             content: recall.content,
             model: recall.writer.to_string(),
+            lacks: recall.lacks.iter().map(|lack| lack.name()).collect(),
             sources: recall.sources.into_iter().map(source).collect(),
         }
     }

@@ -15,6 +15,8 @@ on_both_engines!(
     excluding_reaches_the_trash,
     what_is_malformed_is_refused_with_a_sentence,
     a_link_ends_after_a_quarter_of_an_hour,
+    an_answer_says_what_its_search_lacked,
+    what_stands_next_to_a_hit_counts_more,
 );
 
 pub fn conversation(id: &str, title: &str, said: &[&str]) -> Value {
@@ -323,4 +325,45 @@ async fn a_link_ends_after_a_quarter_of_an_hour(engine: Engine) {
     assert_eq!(read(url).await, 404);
     commonplace::history::export::tidy(&server.app).await.expect("tidied");
     assert_eq!(read(url).await, 404);
+}
+
+async fn an_answer_says_what_its_search_lacked(engine: Engine) {
+    let server = Server::start_with(engine, &[("search_memory_mb", "0")]).await;
+    let ann = server.user("ann").await;
+    send_trip(&ann).await;
+    let lacks = match engine {
+        Engine::Sqlite => Some("index-too-large"),
+        Engine::Postgres => None,
+    };
+    for path in ["search", "inject"] {
+        let found = ann.post(&format!("/api/chat-history/{path}"), json!({"query": "Alfama"})).await;
+        assert_eq!(found.header("search-lacks"), lacks, "{path}");
+        assert!(found.ok().to_string().contains("Alfama"), "{path}");
+    }
+    let no_model = Server::start(engine).await;
+    let ann = no_model.user("ann").await;
+    send_trip(&ann).await;
+    let found = ann.post("/api/chat-history/inject", json!({"query": "Alfama"})).await;
+    assert_eq!(found.header("search-lacks"), None);
+}
+
+async fn what_stands_next_to_a_hit_counts_more(engine: Engine) {
+    let server = Server::start(engine).await;
+    let ann = server.user("ann").await;
+    // Two conversations of two passages each. The second passages are alike; only one follows a hit.
+    let filler = |word: &str| format!("{word} ").repeat(240);
+    let second = format!("The deposit is due in May. {}", filler("rest"));
+    let first = format!("We chose the flat in Alfama with a deposit. {}", filler("rest"));
+    let other = format!("Nothing of interest was said. {}", filler("rest"));
+    send(&ann, "chatgpt", conversation("beside", "Beside", &[&first, &second])).await;
+    send(&ann, "chatgpt", conversation("alone", "Alone", &[&other, &second])).await;
+    let found = ann.post("/api/chat-history/search", json!({"query": "flat Alfama deposit due May"})).await.ok();
+    let results = found["results"].as_array().expect("a list");
+    let place = |title: &str| {
+        let is_it = |result: &&Value| {
+            result["title"] == title && result["text"].as_str().is_some_and(|text| text.contains("due in May"))
+        };
+        results.iter().find(is_it).map(|result| result["score"].as_f64().expect("a number")).expect("is found")
+    };
+    assert!(place("Beside") > place("Alone"), "{found}");
 }
