@@ -117,7 +117,8 @@ impl FromStr for Scopes {
 pub struct Caller {
     /// The account whose data this is about.
     pub account: AccountId,
-    /// The token's name, for receipts; of an OAuth client, the client's.
+    /// The token's name, for receipts; of an OAuth client, the client's; of a
+    /// person signed in, where they are.
     pub token_name: String,
     scopes: Scopes,
     /// Whether the person could allow more if the client asked.

@@ -114,11 +114,12 @@ pub(super) async fn delete_tokens(tx: &mut Tx, account: AccountId, id_or_name: &
     tx.execute(sql, &[account.0.into(), id_or_name.into()]).await
 }
 
-/// Removes every token, session and grant of an account, and its password.
+/// Removes every token, session, link and grant of an account, and its password.
 pub(super) async fn delete_all_access(tx: &mut Tx, account: AccountId) -> Result<()> {
     for sql in [
         "delete from api_token where account_id = $1",
         "delete from web_session where account_id = $1",
+        "delete from sign_in_link where account_id = $1",
         "delete from oauth_grant where account_id = $1",
         "update account set password = null where id = $1",
     ] {

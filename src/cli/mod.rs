@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::address::Addresses;
 use crate::app::App;
 use crate::auth::oauth::tokens;
 use crate::auth::{Account, Caller, Scopes, ops as auth, session};
@@ -154,6 +155,11 @@ enum UserCommand {
     List,
     /// Set the password for signing in, asked for on the terminal or read from standard input
     Password {
+        /// Whose; the owner's without it
+        name: Option<String>,
+    },
+    /// Make a link with which its owner sets a password, such as one that is forgotten; it works once, for a day
+    Link {
         /// Whose; the owner's without it
         name: Option<String>,
     },
@@ -355,6 +361,16 @@ async fn user(config: Config, command: UserCommand) -> Result<ExitCode> {
             let account = auth::account(&app, name.as_deref()).await?;
             session::set_password(&app, account.id, read_password()?).await?;
             format!("The password of '{}' is set; whoever was signed in is signed out.\n", account.name)
+        }
+        UserCommand::Link { name } => {
+            let account = auth::account(&app, name.as_deref()).await?;
+            let addresses = Addresses::new(&app.config, app.config.listen);
+            let link = serve::welcome_link(&app, account.id, addresses.base()).await?;
+            format!(
+                "Open this link to set the password of '{}'. It works once, within {} hours:\n\n  {link}\n",
+                account.name,
+                session::link::HOURS
+            )
         }
         UserCommand::Remove { name, yes } => {
             let account = auth::account(&app, Some(&name)).await?;

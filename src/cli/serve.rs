@@ -1,5 +1,6 @@
 //! `commonplace serve`.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::auth::{Account, Scopes, oauth, ops as auth, session};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::id::AccountId;
 use crate::{history, http, mcp, memory, search, web};
 
 /// Name of the account made at the first start.
@@ -34,16 +36,26 @@ pub(super) async fn run(config: Config) -> Result<ExitCode> {
     let addresses = Addresses::new(&app.config, address);
     let url = addresses.base().to_owned();
     let place = app.config.place();
-    match first_token(&app).await? {
-        Some(token) => print(&format!(
-            "commonplace is ready at {url}\nData: {place}\n\n\
-             This is the API token of your account. It is shown this once; keep it safe:\n\n  {token}\n\n\
+    let token = first_token(&app).await?;
+    let mut said = format!("commonplace is ready at {url}\nData: {place}\n");
+    if let Some(link) = first_link(&app, &url).await? {
+        let hours = session::link::HOURS;
+        let _ = write!(
+            said,
+            "\nOpen this link to set your password and see your memory. It works once, within {hours} hours:\n\n  \
+             {link}\n\n"
+        );
+    }
+    if let Some(token) = token {
+        let _ = write!(
+            said,
+            "This is the API token of your account. It is shown this once; keep it safe:\n\n  {token}\n\n\
              Try it:\n\n  curl -X POST {url}/api/memory \\\n    -H 'Authorization: Bearer {token}' \\\n    \
-             -H 'Content-Type: application/json' \\\n    -d '{{\"text\": \"I take my coffee black\"}}'\n\n\
-             Documentation: {url}/docs\n"
-        ))?,
-        None => print(&format!("commonplace is ready at {url}\nData: {place}\nDocumentation: {url}/docs\n"))?,
-    };
+             -H 'Content-Type: application/json' \\\n    -d '{{\"text\": \"I take my coffee black\"}}'\n\n"
+        );
+    }
+    let _ = writeln!(said, "Documentation: {url}/docs");
+    print(&said)?;
     let router = router(app.clone(), addresses)?;
     let chores = Chores::begin(&app);
     http::serve(listener, router, &app.config, told_to_stop()?).await;
@@ -61,7 +73,7 @@ pub fn router(app: App, addresses: Addresses) -> Result<Router> {
     let addresses = Arc::new(addresses);
     let pages = web::router(app.clone(), Arc::clone(&addresses));
     let tools = mcp::router(app.clone(), Arc::clone(&addresses));
-    http::router(app, addresses, pages.merge(tools))
+    http::router(app, addresses, pages.merge(tools), web::no_page)
 }
 
 /// What a process does beside answering.
@@ -103,6 +115,21 @@ async fn first_token(app: &App) -> Result<Option<String>> {
     let Some(account) = first_account(app).await? else { return Ok(None) };
     let (token, _) = auth::create_token(app, account.id, "first start", Scopes::all(), None).await?;
     Ok(Some(token))
+}
+
+/// Makes a link for the owner where nobody can sign in yet.
+async fn first_link(app: &App, url: &str) -> Result<Option<String>> {
+    if !session::link::is_needed(app).await? {
+        return Ok(None);
+    }
+    let owner = auth::account(app, None).await?;
+    welcome_link(app, owner.id, url).await.map(Some)
+}
+
+/// Makes a link to the page on which an account's password is set.
+pub(super) async fn welcome_link(app: &App, account: AccountId, url: &str) -> Result<String> {
+    let secret = session::link::create(app, account).await?;
+    Ok(format!("{url}/welcome?link={secret}"))
 }
 
 /// Makes the owner's account where there is no account yet.

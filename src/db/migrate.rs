@@ -18,6 +18,7 @@ pub(super) const SQLITE: &[Migration] = &[
     Migration { number: 2, sql: include_str!("../../migrations/sqlite/0002_search.sql") },
     Migration { number: 3, sql: include_str!("../../migrations/sqlite/0003_access.sql") },
     Migration { number: 4, sql: include_str!("../../migrations/sqlite/0004_history.sql") },
+    Migration { number: 5, sql: include_str!("../../migrations/sqlite/0005_sign_in_link.sql") },
 ];
 
 pub(super) const POSTGRES: &[Migration] = &[
@@ -25,6 +26,7 @@ pub(super) const POSTGRES: &[Migration] = &[
     Migration { number: 2, sql: include_str!("../../migrations/postgres/0002_search.sql") },
     Migration { number: 3, sql: include_str!("../../migrations/postgres/0003_access.sql") },
     Migration { number: 4, sql: include_str!("../../migrations/postgres/0004_history.sql") },
+    Migration { number: 5, sql: include_str!("../../migrations/postgres/0005_sign_in_link.sql") },
 ];
 
 /// The table that remembers, for both engines.

@@ -2,6 +2,7 @@
 //! person, and `code`, the stable word for the program.
 
 use axum::Json;
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -47,9 +48,17 @@ impl IntoResponse for Error {
     }
 }
 
-/// The answer to a path that is not served.
-pub(super) async fn no_route() -> Error {
-    Error::not_found("There is nothing at this path; see /docs for what there is.")
+/// Where programs ask, whatever they accept.
+const FOR_PROGRAMS: [&str; 4] = ["/api/", "/oauth/", "/.well-known/", "/assets/"];
+
+/// The answer to a path that is not served: for a person a page.
+pub(super) fn no_route(request: &Request, page: fn() -> Response) -> Response {
+    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let for_programs = FOR_PROGRAMS.iter().any(|path| request.uri().path().starts_with(path));
+    if accept.contains("text/html") && !for_programs {
+        return page();
+    }
+    Error::not_found("There is nothing at this path; see /docs for what there is.").into_response()
 }
 
 /// The answer to a method that a path does not take. Its `Allow` header is set by the router.

@@ -121,11 +121,12 @@ fn protocol() -> Router<Web> {
         .route("/oauth/revoke", post(oauth::revoke))
 }
 
-/// The whole server as a service: this face, and the `others` beside it.
+/// The whole server as a service: this face, the `others` beside it, and what a
+/// person sees who goes where there is nothing.
 ///
 /// # Errors
 /// [`Error::Internal`] where the description of the API can't be written.
-pub fn router(app: App, addresses: Arc<Addresses>, others: Router) -> Result<Router> {
+pub fn router(app: App, addresses: Arc<Addresses>, others: Router, no_page: fn() -> Response) -> Result<Router> {
     let (router, description) = described().split_for_parts();
     let description = openapi::finish(description, &app.config, addresses.base())?;
     let web = Web {
@@ -161,7 +162,7 @@ pub fn router(app: App, addresses: Arc<Addresses>, others: Router) -> Result<Rou
         .route("/api/memories/", delete(memories::delete_none))
         .route("/openapi.json", get(description_json))
         .route("/docs", get(docs_page))
-        .fallback(error::no_route)
+        .fallback(move |request: Request| async move { error::no_route(&request, no_page) })
         .method_not_allowed_fallback(error::no_method)
         .layer(cors)
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 
-use super::{Browser, Form, Problem, Shown, TITLE, Web, host, page, query, redirect};
+use super::{Browser, Form, Link, Problem, Shown, TITLE, Web, host, page, query, redirect, to_sign_in};
 use crate::auth::oauth::Params;
 use crate::auth::oauth::authorize::{Refusal, Request};
 use crate::auth::session::Session;
@@ -53,7 +53,10 @@ fn refused(refusal: Refusal) -> Result<Response, Shown> {
         Refusal::Offered(address) => {
             let (host, _) = destination(&address);
             let problem = "The client asked for something that this server does not do.".to_owned();
-            Ok(page(StatusCode::BAD_REQUEST, &Problem { title: TITLE, problem, link: Some((address, host)) }))
+            Ok(page(
+                StatusCode::BAD_REQUEST,
+                &Problem { title: TITLE, problem, link: Some(Link::Client(address, host)) },
+            ))
         }
     }
 }
@@ -71,9 +74,7 @@ pub(super) async fn show(
 ) -> Result<Response, Shown> {
     // Before anything is looked up: a client's document is fetched for no stranger.
     let Some((_, session)) = &browser.signed_in else {
-        let mut next = url::form_urlencoded::Serializer::new(String::new());
-        next.append_pair("next", &uri.to_string());
-        return Ok(redirect(&format!("/sign-in?{}", next.finish()))?);
+        return Ok(to_sign_in(&uri.to_string())?);
     };
     let params = query(&uri);
     let request = match check(&web, &headers, session, &params).await {

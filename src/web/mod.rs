@@ -1,35 +1,43 @@
-//! The pages: signing in, and allowing a client what it asks for.
+//! The pages: the dashboard, signing in, and allowing a client what it asks for.
 //!
-//! Every form carries a token that belongs to the cookie sent with it
-//! ([`session::csrf`]), and a form from another site's page is refused by its
-//! `Origin` as well. No page may be framed, and none runs a script.
+//! Pages are rendered here and work without script, except where one needs life;
+//! scripts and styles come from this server only. Every form carries a token that
+//! belongs to the cookie sent with it ([`session::csrf`]), and a form from another
+//! site's page is refused by its `Origin` as well. No page may be framed.
+//!
+//! [`session::csrf`]: crate::auth::session::csrf
 
+mod account;
+mod assets;
 mod consent;
 mod cookie;
+mod form;
+mod layout;
+mod overview;
 mod sign_in;
+mod signed_in;
+mod welcome;
 
 use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
-use axum::http::request::Parts;
+use axum::extract::{FromRef, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::address::Addresses;
 use crate::app::App;
 use crate::auth::oauth::Params;
-use crate::auth::session::{self, Session};
-use crate::body;
 use crate::error::{Error, Result};
-use cookie::Cookie;
+use form::{Browser, Form, SignedForm};
+use layout::{Layout, Notice};
+use signed_in::SignedIn;
 
-/// Largest form, in bytes.
-const MOST_BYTES: usize = 64 << 10;
-/// The time that a form may take to arrive.
-const FORM_TIME: std::time::Duration = std::time::Duration::from_secs(10);
+/// Sent by scripts that fetch a part of a page.
+const FRAGMENT: &str = "x-fragment";
 
 /// What pages share.
 #[derive(Debug, Clone)]
@@ -47,16 +55,27 @@ impl FromRef<Web> for App {
 /// All pages.
 pub fn router(app: App, addresses: Arc<Addresses>) -> Router {
     Router::new()
+        .route("/", get(overview::show))
+        .route("/account", get(account::show))
+        .route("/account/password", post(account::change_password))
+        .route("/welcome", get(welcome::show).post(welcome::submit))
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
-        .route("/sign-out", axum::routing::post(sign_in::sign_out))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/sign-out-everywhere", post(sign_in::sign_out_everywhere))
         .route("/oauth/authorize", get(consent::show).post(consent::decide))
-        .route("/assets/style.css", get(style))
+        .route("/assets/{name}", get(assets::send))
+        .layer(axum::middleware::from_fn(for_fragments))
         .with_state(Web { app, addresses })
 }
 
-async fn style() -> Response {
-    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=3600")];
-    (headers, include_str!("../../assets/style.css")).into_response()
+/// What a person sees who goes where there is nothing.
+#[must_use]
+pub fn no_page() -> Response {
+    let problem = "There is no page at this address. It may have been mistyped, or what it was about is gone.";
+    page(
+        StatusCode::NOT_FOUND,
+        &Problem { title: "Nothing here", problem: problem.to_owned(), link: Some(Link::Overview) },
+    )
 }
 
 /// A page with the headers that every page has.
@@ -72,7 +91,8 @@ fn page(status: StatusCode, template: &impl Template) -> Response {
     let headers = [
         (
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+             base-uri 'none'; frame-ancestors 'none'",
         ),
         (header::X_FRAME_OPTIONS, "DENY"),
         // With 'no-referrer' the browser would not say where a form comes from.
@@ -88,8 +108,15 @@ fn page(status: StatusCode, template: &impl Template) -> Response {
 struct Problem {
     title: &'static str,
     problem: String,
-    /// An address that the person may go on to, and its host.
-    link: Option<(String, String)>,
+    link: Option<Link>,
+}
+
+/// Where a person may go on to.
+enum Link {
+    /// The address of a client, and its host.
+    Client(String, String),
+    /// This server's first page.
+    Overview,
 }
 
 /// The title of such a page.
@@ -104,6 +131,10 @@ impl From<Error> for Shown {
     }
 }
 
+/// The sentence of an error page, for a script that wanted no page.
+#[derive(Clone)]
+struct Sentence(String);
+
 impl IntoResponse for Shown {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.kind().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -112,8 +143,28 @@ impl IntoResponse for Shown {
         }
         // A browser asked; 401 would have to name a way to authenticate.
         let status = if status == StatusCode::UNAUTHORIZED { StatusCode::BAD_REQUEST } else { status };
-        page(status, &Problem { title: TITLE, problem: self.0.to_string(), link: None })
+        let problem = self.0.to_string();
+        let mut response =
+            page(status, &Problem { title: TITLE, problem: problem.clone(), link: Some(Link::Overview) });
+        response.extensions_mut().insert(Sentence(problem));
+        response
     }
+}
+
+/// Answers a script that fetches a part of a page with a sentence where a person
+/// would see a page that has it.
+async fn for_fragments(request: Request, next: Next) -> Response {
+    let is_fragment = is_fragment(request.headers());
+    let mut response = next.run(request).await;
+    match response.extensions_mut().remove::<Sentence>() {
+        Some(Sentence(sentence)) if is_fragment => (response.status(), sentence).into_response(),
+        _ => response,
+    }
+}
+
+/// Whether a script asks, for a part of a page.
+fn is_fragment(headers: &HeaderMap) -> bool {
+    headers.get(FRAGMENT).is_some_and(|value| value == "1")
 }
 
 /// Sends the browser elsewhere.
@@ -122,23 +173,11 @@ fn redirect(to: &str) -> Result<Response> {
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response())
 }
 
-/// Who is signed in in this browser, if anyone, and the secret of the cookie.
-struct Browser {
-    cookie: Cookie,
-    signed_in: Option<(String, Session)>,
-}
-
-impl FromRequestParts<Web> for Browser {
-    type Rejection = Shown;
-
-    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Shown> {
-        let cookie = Cookie::of(web.addresses.base_for(host(&parts.headers)));
-        let signed_in = match cookie.session(&parts.headers) {
-            Some(secret) => session::find(&web.app, &secret).await?.map(|session| (secret, session)),
-            None => None,
-        };
-        Ok(Self { cookie, signed_in })
-    }
+/// Sends the browser to sign in, and from there on to `next`.
+fn to_sign_in(next: &str) -> Result<Response> {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("next", next);
+    redirect(&format!("/sign-in?{}", query.finish()))
 }
 
 fn host(headers: &HeaderMap) -> Option<&str> {
@@ -148,43 +187,4 @@ fn host(headers: &HeaderMap) -> Option<&str> {
 /// The parameters of a query string.
 fn query(uri: &axum::http::Uri) -> Params {
     Params::new(url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect())
-}
-
-/// A form that this server's own page sent.
-struct Form {
-    fields: Params,
-    browser: Browser,
-    /// The secret of the cookie that the form belongs to.
-    secret: String,
-}
-
-impl FromRequest<Web> for Form {
-    type Rejection = Shown;
-
-    async fn from_request(request: Request, web: &Web) -> Result<Self, Shown> {
-        let (mut parts, body) = request.into_parts();
-        let refused = || {
-            Shown(Error::Forbidden(
-                "This form did not come from a page of this server. Go back, load the page again, and try once more. \
-                 If that does not help, the server does not know the address that you use: set it as public_url."
-                    .to_owned(),
-            ))
-        };
-        let page = parts.headers.get(header::ORIGIN);
-        if page.is_some_and(|page| !page.to_str().is_ok_and(|page| web.addresses.is_own(page))) {
-            return Err(refused());
-        }
-        let body = body::read(body, MOST_BYTES, FORM_TIME).await?;
-        let fields = Params::new(url::form_urlencoded::parse(&body).into_owned().collect());
-        let browser = Browser::from_request_parts(&mut parts, web).await?;
-        let secret = match &browser.signed_in {
-            Some((secret, _)) => Some(secret.clone()),
-            None => browser.cookie.form(&parts.headers),
-        };
-        let secret = secret.ok_or_else(refused)?;
-        if !session::is_csrf(&secret, fields.get("csrf")?.unwrap_or_default()) {
-            return Err(refused());
-        }
-        Ok(Self { fields, browser, secret })
-    }
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::Response;
 
-use super::{Browser, Form, Shown, page, query, redirect};
+use super::{Browser, Form, Notice, Shown, SignedForm, page, query, redirect};
 use crate::app::App;
 use crate::auth::session;
 use crate::error::Result;
@@ -16,37 +16,27 @@ struct SignIn {
     csrf: String,
     next: String,
     name: String,
+    notice: Option<Notice>,
     problem: Option<String>,
-}
-
-#[derive(Template)]
-#[template(path = "signed_in.html")]
-struct SignedIn {
-    name: String,
-    csrf: String,
 }
 
 /// A path of this server and nothing else, so that a sign-in leads nowhere else.
 fn inside(next: &str) -> &str {
     let is_path = next.starts_with('/') && !next.starts_with("//");
-    if is_path && !next.contains('\\') && !next.chars().any(char::is_control) { next } else { "/sign-in" }
+    if is_path && !next.contains('\\') && !next.chars().any(char::is_control) { next } else { "/" }
 }
 
 pub(super) async fn show(headers: HeaderMap, uri: Uri, browser: Browser) -> Result<Response, Shown> {
     let params = query(&uri);
     let next = params.get("next")?.unwrap_or_default();
-    if let Some((_, session)) = &browser.signed_in {
-        if next.is_empty() {
-            let signed_in = SignedIn { name: session.account.name.clone(), csrf: session.csrf().to_owned() };
-            return Ok(page(StatusCode::OK, &signed_in));
-        }
+    if browser.signed_in.is_some() {
         return Ok(redirect(inside(next))?);
     }
-    // Two pages in one browser share a cookie, so the second must not spoil the first.
-    let secret = browser.cookie.form(&headers).map_or_else(session::secret, Ok)?;
-    let form = SignIn { csrf: session::csrf(&secret), next: next.to_owned(), name: "owner".to_owned(), problem: None };
+    let (csrf, cookie) = browser.open_form(&headers)?;
+    let notice = Notice::in_query(&params);
+    let form = SignIn { csrf, next: next.to_owned(), name: "owner".to_owned(), notice, problem: None };
     let mut response = page(StatusCode::OK, &form);
-    response.headers_mut().insert(header::SET_COOKIE, browser.cookie.set_form(&secret)?);
+    response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     Ok(response)
 }
 
@@ -56,7 +46,7 @@ pub(super) async fn submit(State(app): State<App>, form: Form) -> Result<Respons
     let (name, next) = (field("name")?, field("next")?);
     let Some(session) = session::sign_in(&app, &name, field("password")?).await? else {
         let problem = "This name and password don't match, or no password is set yet.".to_owned();
-        let form = SignIn { csrf: session::csrf(&secret), next, name, problem: Some(problem) };
+        let form = SignIn { csrf: session::csrf(&secret), next, name, notice: None, problem: Some(problem) };
         return Ok(page(StatusCode::FORBIDDEN, &form));
     };
     let mut response = redirect(inside(&next))?;
@@ -64,10 +54,17 @@ pub(super) async fn submit(State(app): State<App>, form: Form) -> Result<Respons
     Ok(response)
 }
 
-pub(super) async fn sign_out(State(app): State<App>, form: Form) -> Result<Response, Shown> {
+pub(super) async fn sign_out(State(app): State<App>, form: SignedForm) -> Result<Response, Shown> {
     session::sign_out(&app, &form.secret).await?;
-    let mut response = redirect("/sign-in")?;
-    response.headers_mut().insert(header::SET_COOKIE, form.browser.cookie.clear_session()?);
+    let mut response = redirect(&Notice::address("/sign-in", "signed-out", None))?;
+    response.headers_mut().insert(header::SET_COOKIE, form.by.cookie.clear_session()?);
+    Ok(response)
+}
+
+pub(super) async fn sign_out_everywhere(State(app): State<App>, form: SignedForm) -> Result<Response, Shown> {
+    session::sign_out_everywhere(&app, &form.by.session).await?;
+    let mut response = redirect(&Notice::address("/sign-in", "signed-out-everywhere", None))?;
+    response.headers_mut().insert(header::SET_COOKIE, form.by.cookie.clear_session()?);
     Ok(response)
 }
 
@@ -79,7 +76,7 @@ mod tests {
     fn a_sign_in_leads_nowhere_else() {
         assert_eq!(inside("/oauth/authorize?a=b"), "/oauth/authorize?a=b");
         for bad in ["//evil.example", "/\\evil.example", "https://evil.example", "", "evil", "/a\nb"] {
-            assert_eq!(inside(bad), "/sign-in", "{bad}");
+            assert_eq!(inside(bad), "/", "{bad}");
         }
     }
 }

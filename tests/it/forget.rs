@@ -11,8 +11,8 @@ use commonplace::embed::StaticModel;
 use commonplace::memory::trash;
 use serde_json::{Value, json};
 
+use crate::browser::{Browser, PASSWORD};
 use crate::harness::{Engine, Place, Server, User, run};
-use crate::oauth::person::{Browser, PASSWORD};
 
 /// Shows the words in the full-text index, as `memory_terms`, to one connection.
 const SHOW_TERMS: &str = "create virtual table temp.memory_terms using fts5vocab (main, memory_fts, row)";

@@ -332,6 +332,8 @@ pub struct Program {
     pub url: String,
     /// The token shown at the first start.
     pub token: Option<String>,
+    /// The link to set the owner's password, with the server's address before it.
+    pub link: Option<String>,
     pub stdout: BufReader<ChildStdout>,
     stderr: Mutex<Option<BufReader<ChildStderr>>>,
 }
@@ -365,7 +367,7 @@ impl Program {
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let stderr = Mutex::new(child.stderr.take().map(BufReader::new));
         let mut said = String::new();
-        let (mut url, mut token) = (None, None);
+        let (mut url, mut token, mut link) = (None, None, None);
         loop {
             let mut line = String::new();
             if stdout.read_line(&mut line).expect("readable") == 0 {
@@ -380,12 +382,15 @@ impl Program {
             if line.trim().starts_with("cmpl_") {
                 token = Some(line.trim().to_owned());
             }
+            if line.contains("/welcome?link=") {
+                link = Some(line.trim().to_owned());
+            }
             said.push_str(&line);
             if line.starts_with("Documentation: ") {
                 break;
             }
         }
-        Self { child, url: url.expect("it says where it is"), token, stdout, stderr }
+        Self { child, url: url.expect("it says where it is"), token, link, stdout, stderr }
     }
 
     /// One who sends this token.

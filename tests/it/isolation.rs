@@ -4,8 +4,9 @@
 use serde_json::{Value, json};
 
 use crate::api::wire::{Ids, operations};
+use crate::browser::Browser;
 use crate::harness::{Engine, Server, User, on_both_engines};
-use crate::oauth::person::{Browser, Client};
+use crate::oauth::person::Client;
 
 on_both_engines!(
     another_accounts_ids_are_as_unknown_as_any,

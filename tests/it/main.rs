@@ -5,6 +5,7 @@
 //! tests fail: nothing is skipped.
 
 mod api;
+mod browser;
 mod crash;
 mod embedders;
 mod embedding;
@@ -26,3 +27,4 @@ mod start;
 mod stub;
 mod tidy;
 mod upgrade;
+mod web;

@@ -82,6 +82,11 @@ impl Params {
         Ok(first.map(|(_, value)| value.as_str()))
     }
 
+    /// Every value of a parameter that may be given many times, in order.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     /// A parameter that must be there.
     ///
     /// # Errors

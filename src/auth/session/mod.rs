@@ -1,10 +1,11 @@
 //! People signed in with a password: hashing it, the sessions that a sign-in
-//! begins, and how often one may try.
+//! begins, how often one may try, and the links with which a first password is set.
 //!
 //! Passwords are hashed by argon2id with the parameters of RFC 9106's second
 //! recommendation as OWASP has them for servers (19 MiB, 2 passes), which is the
 //! crate's default. A session's secret has 256 random bits and is stored hashed.
 
+pub mod link;
 mod rows;
 
 use std::collections::HashMap;
@@ -19,11 +20,12 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
-use super::Account;
 use super::ops::NAME_MAX;
 use super::ops::hash;
+use super::{Account, Caller, Scopes};
 use crate::app::App;
 use crate::clock::Micros;
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{self, AccountId};
 
@@ -53,6 +55,13 @@ pub struct Session {
 }
 
 impl Session {
+    /// The person as the one who calls operations: they may do everything with their own.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        let token_name = "dashboard".to_owned();
+        Caller { account: self.account.id, token_name, scopes: Scopes::all(), is_client: false }
+    }
+
     /// What every form of this session carries; see [`csrf`].
     #[must_use]
     pub fn csrf(&self) -> &str {
@@ -82,31 +91,66 @@ pub fn secret() -> Result<String> {
     Ok(hex::encode(id::random::<32>()?))
 }
 
-/// Sets an account's password and ends its sessions.
+/// Sets an account's password, and ends its sessions and its links.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a password that is too short or too long.
 pub async fn set_password(app: &App, account: AccountId, password: String) -> Result<()> {
-    if password.chars().count() < LEAST_CHARS || password.len() > MOST_BYTES {
-        return Err(Error::invalid(format!(
-            "A password has at least {LEAST_CHARS} characters, and at most {MOST_BYTES} bytes."
-        )));
-    }
+    let args = (account, hashed(app, password).await?);
+    app.db.write(args, |tx, (account, hash)| replace_password(tx, *account, hash).boxed()).await
+}
+
+/// A password's hash in PHC form.
+async fn hashed(app: &App, password: String) -> Result<String> {
+    check_password(&password)?;
     let salt = id::random::<16>()?;
     let hashed = app.recent.sign_in.work(move || {
         let hash = Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
         hash.map(|hash| hash.to_string()).map_err(|error| Error::internal(error.to_string()))
     });
-    let args = (account, hashed.await??);
-    app.db
-        .write(args, |tx, (account, hash)| {
-            async move {
-                rows::set_password(tx, *account, hash).await?;
-                rows::delete_all(tx, *account).await
+    hashed.await?
+}
+
+fn check_password(password: &str) -> Result<()> {
+    if password.chars().count() < LEAST_CHARS || password.len() > MOST_BYTES {
+        return Err(Error::invalid(format!(
+            "A password has at least {LEAST_CHARS} characters, and at most {MOST_BYTES} bytes."
+        )));
+    }
+    Ok(())
+}
+
+/// What the old password opened ends with it.
+async fn replace_password(tx: &mut Tx, account: AccountId, hash: &str) -> Result<()> {
+    rows::set_password(tx, account, hash).await?;
+    rows::delete_links(tx, account).await?;
+    rows::delete_all(tx, account).await
+}
+
+/// Replaces the password of someone who is signed in and knows it, ends all of
+/// their sessions and begins a new one: its secret, or `None` where the current
+/// password is another.
+///
+/// # Errors
+/// As [`sign_in`], with which tries are counted together, and [`set_password`].
+pub async fn change_password(app: &App, session: &Session, current: String, new: String) -> Result<Option<String>> {
+    check_password(&new)?;
+    let Some((account, stored)) = recognized(app, &session.account.name, current).await? else { return Ok(None) };
+    let secret = secret()?;
+    let now = app.clock.now();
+    let args = (account, stored, hashed(app, new).await?, hash(&secret), now, now.plus_days(DAYS));
+    let changed = app.db.write(args, |tx, (account, stored, new, hash, now, expires)| {
+        async move {
+            if !rows::is_password(tx, *account, stored).await? {
+                return Ok(false);
             }
-            .boxed()
-        })
-        .await
+            replace_password(tx, *account, new).await?;
+            rows::insert(tx, *account, hash, *now, *expires).await?;
+            Ok(true)
+        }
+        .boxed()
+    });
+    Ok(changed.await?.then_some(secret))
 }
 
 /// Begins a session: its secret, or `None` where the name and the password don't
@@ -116,18 +160,8 @@ pub async fn set_password(app: &App, account: AccountId, password: String) -> Re
 /// [`Error::TooMany`] after [`MOST_FAILURES`] failures with this name,
 /// [`Error::Busy`] where too many sign in at once.
 pub async fn sign_in(app: &App, name: &str, password: String) -> Result<Option<String>> {
-    if name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
-        return Ok(None);
-    }
+    let Some((account, stored)) = recognized(app, name, password).await? else { return Ok(None) };
     let now = app.clock.now();
-    let attempts = &app.recent.sign_in;
-    attempts.count(name, now)?;
-    let found = app.db.read(name.to_owned(), |tx, name| rows::password(tx, name).boxed()).await?;
-    let (account, stored) = found.map_or((None, None), |(account, hash)| (Some(account), hash));
-    let compared = stored.clone().unwrap_or_else(|| NOBODYS.to_owned());
-    let matches = attempts.work(move || verify(&compared, &password)).await??;
-    let (Some(account), Some(stored), true) = (account, stored, matches) else { return Ok(None) };
-    attempts.forget(name);
     let secret = secret()?;
     let args = (account, stored, hash(&secret), now, now.plus_days(DAYS));
     let begun = app.db.write(args, |tx, (account, stored, hash, now, expires)| {
@@ -142,6 +176,22 @@ pub async fn sign_in(app: &App, name: &str, password: String) -> Result<Option<S
         .boxed()
     });
     Ok(begun.await?.then_some(secret))
+}
+
+/// The account of this name and the hash of its password, where they match.
+async fn recognized(app: &App, name: &str, password: String) -> Result<Option<(AccountId, String)>> {
+    if name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+        return Ok(None);
+    }
+    let attempts = &app.recent.sign_in;
+    attempts.count(name, app.clock.now())?;
+    let found = app.db.read(name.to_owned(), |tx, name| rows::password(tx, name).boxed()).await?;
+    let (account, stored) = found.map_or((None, None), |(account, hash)| (Some(account), hash));
+    let compared = stored.clone().unwrap_or_else(|| NOBODYS.to_owned());
+    let matches = attempts.work(move || verify(&compared, &password)).await??;
+    let (Some(account), Some(stored), true) = (account, stored, matches) else { return Ok(None) };
+    attempts.forget(name);
+    Ok(Some((account, stored)))
 }
 
 /// What a password is compared with where there is none, so that it takes as long.
@@ -173,7 +223,15 @@ pub async fn sign_out(app: &App, secret: &str) -> Result<()> {
     app.db.write(hash(secret), |tx, hash| rows::delete(tx, hash).boxed()).await
 }
 
-/// Removes sessions that have expired.
+/// Ends every session of whoever is signed in.
+///
+/// # Errors
+/// As [`crate::db::Db::write`].
+pub async fn sign_out_everywhere(app: &App, session: &Session) -> Result<()> {
+    app.db.write(session.account.id, |tx, account| rows::delete_all(tx, *account).boxed()).await
+}
+
+/// Removes sessions and links that have expired.
 ///
 /// # Errors
 /// As [`crate::db::Db::write`].

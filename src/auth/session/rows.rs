@@ -1,8 +1,8 @@
-//! Rows of passwords and sessions.
+//! Rows of passwords, sessions, and links that set a password.
 
 use crate::auth::Account;
 use crate::clock::Micros;
-use crate::db::Tx;
+use crate::db::{Row, Tx};
 use crate::error::Result;
 use crate::id::AccountId;
 
@@ -38,11 +38,11 @@ pub(super) async fn insert(
 pub(super) async fn account(tx: &mut Tx, hash: &[u8], now: Micros) -> Result<Option<Account>> {
     let sql = "select a.id, a.name, a.created_at from web_session s join account a on a.id = s.account_id \
                where s.hash = $1 and s.expires_at > $2";
-    let row = tx.row(sql, &[hash.into(), now.0.into()]).await?;
-    let account = |mut row: crate::db::Row| {
-        Ok(Account { id: AccountId(row.int(0)?), name: row.text(1)?, created_at: Micros(row.int(2)?) })
-    };
-    row.map(account).transpose()
+    tx.row(sql, &[hash.into(), now.0.into()]).await?.map(read_account).transpose()
+}
+
+fn read_account(mut row: Row) -> Result<Account> {
+    Ok(Account { id: AccountId(row.int(0)?), name: row.text(1)?, created_at: Micros(row.int(2)?) })
 }
 
 pub(super) async fn delete(tx: &mut Tx, hash: &[u8]) -> Result<()> {
@@ -54,5 +54,40 @@ pub(super) async fn delete_all(tx: &mut Tx, account: AccountId) -> Result<()> {
 }
 
 pub(super) async fn delete_expired(tx: &mut Tx, now: Micros) -> Result<()> {
-    tx.execute("delete from web_session where expires_at <= $1", &[now.0.into()]).await.map(drop)
+    tx.execute("delete from web_session where expires_at <= $1", &[now.0.into()]).await?;
+    tx.execute("delete from sign_in_link where expires_at <= $1", &[now.0.into()]).await.map(drop)
+}
+
+/// Whether any account has a password.
+pub(super) async fn has_password(tx: &mut Tx) -> Result<bool> {
+    Ok(tx.row("select 1 from account where password is not null limit 1", &[]).await?.is_some())
+}
+
+pub(super) async fn insert_link(
+    tx: &mut Tx,
+    account: AccountId,
+    hash: &[u8],
+    now: Micros,
+    expires_at: Micros,
+) -> Result<()> {
+    let sql = "insert into sign_in_link (hash, account_id, created_at, expires_at) values ($1, $2, $3, $4)";
+    tx.execute(sql, &[hash.into(), account.0.into(), now.0.into(), expires_at.0.into()]).await.map(drop)
+}
+
+/// The account that the link of this hash is for.
+pub(super) async fn account_of_link(tx: &mut Tx, hash: &[u8], now: Micros) -> Result<Option<Account>> {
+    let sql = "select a.id, a.name, a.created_at from sign_in_link l join account a on a.id = l.account_id \
+               where l.hash = $1 and l.expires_at > $2";
+    tx.row(sql, &[hash.into(), now.0.into()]).await?.map(read_account).transpose()
+}
+
+/// Removes the link of this hash; whose it was. Of two that try, one is answered.
+pub(super) async fn take_link(tx: &mut Tx, hash: &[u8], now: Micros) -> Result<Option<AccountId>> {
+    let sql = "delete from sign_in_link where hash = $1 and expires_at > $2 returning account_id";
+    let row = tx.row(sql, &[hash.into(), now.0.into()]).await?;
+    row.map(|row| row.int(0).map(AccountId)).transpose()
+}
+
+pub(super) async fn delete_links(tx: &mut Tx, account: AccountId) -> Result<()> {
+    tx.execute("delete from sign_in_link where account_id = $1", &[account.0.into()]).await.map(drop)
 }

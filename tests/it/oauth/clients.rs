@@ -3,7 +3,8 @@
 use reqwest::StatusCode;
 use serde_json::json;
 
-use super::person::{Browser, Client, refusal, register, token};
+use super::person::{Client, refusal, register, token};
+use crate::browser::Browser;
 use crate::harness::{Engine, Server, on_both_engines};
 
 on_both_engines!(

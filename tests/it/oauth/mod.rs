@@ -4,5 +4,4 @@ mod clients;
 mod consent;
 mod metadata;
 pub mod person;
-mod sign_in;
 mod tokens;

@@ -4,7 +4,8 @@ use commonplace::clock::Micros;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::person::{Browser, Client, call, refusal, token};
+use super::person::{Client, call, refusal, token};
+use crate::browser::Browser;
 use crate::harness::{Engine, Server, User, on_both_engines, run};
 
 on_both_engines!(
