@@ -117,6 +117,8 @@ enum Link {
     Client(String, String),
     /// This server's first page.
     Overview,
+    /// Where one signs in.
+    SignIn,
 }
 
 /// The title of such a page.

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::Response;
 
-use super::{Browser, Form, Notice, Problem, Shown, page, query, redirect};
+use super::{Browser, Form, Link, Notice, Problem, Shown, page, query, redirect};
 use crate::app::App;
 use crate::auth::session::link;
 use crate::error::{Error, Result};
@@ -27,7 +27,10 @@ fn gone() -> Response {
          Else get a new link where the server runs: commonplace user link NAME",
         link::HOURS
     );
-    page(StatusCode::NOT_FOUND, &Problem { title: "This link does not work any more", problem, link: None })
+    page(
+        StatusCode::NOT_FOUND,
+        &Problem { title: "This link does not work any more", problem, link: Some(Link::SignIn) },
+    )
 }
 
 pub(super) async fn show(
