@@ -17,8 +17,10 @@ use crate::error::{Error, Result};
 use crate::id::{BucketId, bucket_id_forms};
 use crate::memory::delete::{self, Deleted, Filter, Mode};
 use crate::memory::ops::{self, Change, Changed, NewMemory};
+use crate::memory::select::Conditions;
 use crate::memory::{Memory, MemoryText, Version, check_source};
 use crate::receipt::Operation;
+use crate::search;
 
 /// A memory to be stored.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -510,14 +512,14 @@ pub(super) async fn delete_by_filter(
     Auth(caller): Auth,
     Body(body): Body<DeleteByFilterRequest>,
 ) -> Result<(ReceiptHeaders, Json<DeleteByFilterResponse>)> {
-    let filter = Filter {
+    let filter = search::Filter {
         bucket: body.bucket_id,
+        content_type: None,
         source: body.source,
         after: body.after,
         before: body.before,
-        query: body.query,
-        all: body.all,
     };
+    let filter = Filter { conditions: Conditions { filter, query: body.query }, all: body.all };
     if body.dry_run {
         let preview = delete::preview_filter(&app, &caller, filter).await?;
         let answer = DeleteByFilterResponse::Preview {

@@ -13,21 +13,22 @@
 //! * **provable**: each request leaves a receipt, and a purge is answered after
 //!   its bytes are gone ([`receipt::ops::finish_erasure`]).
 
-use std::collections::{BTreeMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 
-use super::{Asked, check_source, rows};
+use super::select::{Conditions, Selection};
+use super::{Asked, rows};
 use crate::app::App;
 use crate::auth::{self, Caller, Scope};
-use crate::bucket;
-use crate::clock::Micros;
+use crate::bucket::{self, Bucket};
 use crate::db::{Erasure, Tx};
 use crate::error::{Error, Result};
 use crate::id::{AccountId, BucketId};
 use crate::receipt::{self, Draft, Operation};
-use crate::search::{self, Terms};
+use crate::search;
 
 /// How a request wants its memories deleted.
 #[derive(Debug, Clone, Copy, Default)]
@@ -140,7 +141,7 @@ pub(crate) async fn record(tx: &mut Tx, draft: &Draft, gone: Vec<String>, asked:
 /// Deletes every memory of the account and purges its trash, under the
 /// conditions of [`remove`].
 pub(crate) async fn remove_all(tx: &mut Tx, draft: &Draft) -> Result<()> {
-    let ids = rows::ids_where(tx, draft.account, &search::Filter::default()).await?;
+    let ids = ids_of(rows::located_where(tx, draft.account, &search::Filter::default()).await?);
     remove(tx, draft, &ids, ids.len()).await?;
     super::trash::purge_all(tx, draft).await
 }
@@ -179,17 +180,9 @@ impl Deleted {
 /// Which memories to delete: those that meet every condition.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// In this bucket.
-    pub bucket: Option<BucketId>,
-    /// Stored by this tool.
-    pub source: Option<String>,
-    /// Created at or after.
-    pub after: Option<Micros>,
-    /// Created before.
-    pub before: Option<Micros>,
-    /// Having every word of this.
-    pub query: Option<String>,
-    /// All of them; without it some condition is needed.
+    /// The conditions.
+    pub conditions: Conditions,
+    /// All memories; without it some condition is needed.
     pub all: bool,
 }
 
@@ -209,13 +202,13 @@ pub struct Preview {
 /// filter without a condition.
 pub async fn preview_filter(app: &App, caller: &Caller, filter: Filter) -> Result<Preview> {
     caller.require(Scope::Write)?;
-    check_filter(&filter)?;
-    let args = (caller.clone(), filter);
+    let chosen = Selection::Where(filter.conditions()?).check(app)?;
+    let args = (caller.account, chosen);
     app.db
-        .read(args, |tx, (caller, filter)| {
+        .read(args, |tx, (account, chosen)| {
             async move {
-                let ids = matching(tx, caller, filter).await?;
-                Ok(Preview { confirmation: confirmation(caller.account, &ids), ids })
+                let ids = ids_of(chosen.found(tx, *account).await?);
+                Ok(Preview { confirmation: confirmation(*account, &ids), ids })
             }
             .boxed()
         })
@@ -225,21 +218,103 @@ pub async fn preview_filter(app: &App, caller: &Caller, filter: Filter) -> Resul
 /// Deletes what a filter matches, where that is still what was confirmed.
 ///
 /// # Errors
-/// As [`preview_filter`]; [`Error::Conflict`] where the filter matches other
-/// memories by now, and nothing is deleted.
+/// As [`preview_filter`] and [`reviewed`].
 pub async fn by_filter(app: &App, caller: &Caller, filter: Filter, confirmed: String, purge: bool) -> Result<Deleted> {
     caller.require(Scope::Write)?;
-    check_filter(&filter)?;
-    let draft = Draft::new(app, caller, Operation::DeleteByFilter, purge || app.config.trash_days == 0)?;
-    let args = (draft, caller.clone(), filter, confirmed);
-    let deleted = app.db.write(args, |tx, (draft, caller, filter, confirmed)| {
+    reviewed(app, caller, Selection::Where(filter.conditions()?), confirmed, purge).await
+}
+
+impl Filter {
+    /// Its conditions, which must be some unless all memories are meant.
+    fn conditions(self) -> Result<Conditions> {
+        if (self.conditions == Conditions::default()) != self.all {
+            return Err(Error::invalid(
+                "Give at least one of bucketId, source, before, after and query, or else 'all': true for every memory.",
+            ));
+        }
+        Ok(self.conditions)
+    }
+}
+
+/// What a deletion would take, and the word that confirms it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Review {
+    /// How many memories.
+    pub total: usize,
+    /// How many of the distinct ids asked for are no memories of the caller's.
+    pub missing: usize,
+    /// How many from each bucket that loses some, most first.
+    pub buckets: Vec<Share>,
+    /// Stands for exactly these memories, of this account.
+    pub confirmation: String,
+}
+
+/// What a bucket has of a selection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// The bucket.
+    pub id: BucketId,
+    /// Its name.
+    pub name: String,
+    /// How many memories.
+    pub count: usize,
+}
+
+/// Says exactly what [`reviewed`] would delete, and from where.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `write`, [`Error::Invalid`] for a
+/// selection over a limit or with a query that has no word.
+pub async fn review(app: &App, caller: &Caller, selection: Selection) -> Result<Review> {
+    caller.require(Scope::Write)?;
+    let args = (caller.account, selection.check(app)?);
+    app.db
+        .read(args, |tx, (account, chosen)| {
+            async move {
+                let found = chosen.found(tx, *account).await?;
+                let (total, missing) = (found.len(), chosen.meant(found.len()) - found.len());
+                let mut counts: BTreeMap<BucketId, usize> = BTreeMap::new();
+                found.iter().for_each(|(_, bucket)| *counts.entry(*bucket).or_default() += 1);
+                let buckets = bucket::rows::list(tx, *account).await?;
+                let share = |bucket: Bucket| {
+                    counts.get(&bucket.id).map(|count| Share { id: bucket.id, name: bucket.name, count: *count })
+                };
+                let mut buckets: Vec<Share> = buckets.into_iter().filter_map(share).collect();
+                buckets.sort_by_key(|share| Reverse(share.count));
+                Ok(Review { total, missing, buckets, confirmation: confirmation(*account, &ids_of(found)) })
+            }
+            .boxed()
+        })
+        .await
+}
+
+/// Deletes a selection, where it is still what was reviewed.
+///
+/// # Errors
+/// As [`review`]; [`Error::Conflict`] where the selection is other memories by
+/// now, and nothing is deleted.
+pub async fn reviewed(
+    app: &App,
+    caller: &Caller,
+    selection: Selection,
+    confirmed: String,
+    purge: bool,
+) -> Result<Deleted> {
+    caller.require(Scope::Write)?;
+    let operation = match &selection {
+        Selection::Ids(_) => Operation::BulkDelete,
+        Selection::Where(_) => Operation::DeleteByFilter,
+    };
+    let draft = Draft::new(app, caller, operation, purge || app.config.trash_days == 0)?;
+    let args = (draft, selection.check(app)?, confirmed);
+    let deleted = app.db.write(args, |tx, (draft, chosen, confirmed)| {
         async move {
             auth::advance(tx, draft.account, 1).await?;
-            let ids = matching(tx, caller, filter).await?;
-            if confirmation(caller.account, &ids) != *confirmed {
+            let ids = ids_of(chosen.found(tx, draft.account).await?);
+            if confirmation(draft.account, &ids) != *confirmed {
                 return Err(changed_since());
             }
-            remove(tx, draft, &ids, ids.len()).await
+            remove(tx, draft, &ids, chosen.meant(ids.len())).await
         }
         .boxed()
     });
@@ -249,40 +324,15 @@ pub async fn by_filter(app: &App, caller: &Caller, filter: Filter, confirmed: St
 /// The refusal of a confirmation of something else.
 pub(crate) fn changed_since() -> Error {
     Error::Conflict(
-        "The filter does not match what was confirmed; nothing was deleted. \
-         Ask again with dryRun and send the new confirmationToken."
+        "What would be deleted is not what was confirmed; nothing was deleted. \
+         Look at it again (with dryRun) and confirm that."
             .to_owned(),
     )
 }
 
-fn check_filter(filter: &Filter) -> Result<()> {
-    let Filter { bucket, source, after, before, query, all } = filter;
-    let any = bucket.is_some() || source.is_some() || after.is_some() || before.is_some() || query.is_some();
-    if any == *all {
-        return Err(Error::invalid(
-            "Give at least one of bucketId, source, before, after and query, or else 'all': true for every memory.",
-        ));
-    }
-    check_source(source.clone())?;
-    match query.as_deref().map(Terms::of) {
-        Some(None) => Err(Error::invalid("The field 'query' has no word in it.")),
-        // What is left out of a search only finds less well; here it would delete more.
-        Some(Some(terms)) if terms.is_cut() => {
-            Err(Error::invalid(format!("The field 'query' has more than {} different words.", search::MOST_WORDS)))
-        }
-        _ => Ok(()),
-    }
-}
-
-async fn matching(tx: &mut Tx, caller: &Caller, filter: &Filter) -> Result<Vec<String>> {
-    let Filter { bucket, after, before, .. } = *filter;
-    let conditions = search::Filter { bucket, source: filter.source.clone(), after, before, content_type: None };
-    let mut ids = rows::ids_where(tx, caller.account, &conditions).await?;
-    if let Some(terms) = filter.query.as_deref().and_then(Terms::of) {
-        let with_words: HashSet<String> = search::matching_all(tx, caller.account, &terms).await?.into_iter().collect();
-        ids.retain(|id| with_words.contains(id));
-    }
-    Ok(ids)
+/// The ids of what was found.
+pub(super) fn ids_of(found: Vec<(String, BucketId)>) -> Vec<String> {
+    found.into_iter().map(|(id, _)| id).collect()
 }
 
 /// A digest of the account and the ids. Whoever can make one knows the ids, so

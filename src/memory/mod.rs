@@ -1,6 +1,6 @@
 //! Memories: short facts in buckets. This is where they are created, found,
 //! changed ([`ops`]), deleted ([`delete`]), kept in the trash ([`trash`]) and
-//! moved in and out of the server ([`transfer`]).
+//! moved in and out of the server ([`transfer`]). Which of them is said by a [`select::Selection`].
 //!
 //! A deleted memory leaves the table `memory` and its full-text index in the
 //! transaction that deletes it. What is in the trash is in another table that
@@ -10,6 +10,7 @@ pub mod delete;
 mod fingerprint;
 pub mod ops;
 pub(crate) mod rows;
+pub mod select;
 pub mod transfer;
 pub mod trash;
 

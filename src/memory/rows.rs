@@ -176,9 +176,9 @@ pub(crate) async fn ids_in_bucket(tx: &mut Tx, account: AccountId, bucket: Bucke
     rows.into_iter().map(|mut row| row.text(0)).collect()
 }
 
-/// The ids of the memories that a filter accepts, in order.
-pub(super) async fn ids_where(tx: &mut Tx, account: AccountId, filter: &Filter) -> Result<Vec<String>> {
-    let sql = "select id from memory where account_id = $1 and ($2 is null or bucket_id = $2) \
+/// The memories that a filter accepts, each with its bucket, in order of their ids.
+pub(super) async fn located_where(tx: &mut Tx, account: AccountId, filter: &Filter) -> Result<Vec<(String, BucketId)>> {
+    let sql = "select id, bucket_id from memory where account_id = $1 and ($2 is null or bucket_id = $2) \
                and ($3 is null or source = $3) and ($4 is null or created_at >= $4) \
                and ($5 is null or created_at < $5) and ($6 is null or content_type = $6) order by id";
     let values = [
@@ -189,7 +189,8 @@ pub(super) async fn ids_where(tx: &mut Tx, account: AccountId, filter: &Filter) 
         filter.before.map(|before| before.0).into(),
         filter.content_type.as_deref().into(),
     ];
-    tx.rows(sql, &values).await?.into_iter().map(|mut row| row.text(0)).collect()
+    let rows = tx.rows(sql, &values).await?;
+    rows.into_iter().map(|mut row| Ok((row.text(0)?, BucketId(row.int(1)?)))).collect()
 }
 
 /// Keeps what these memories are as versions, before they are changed.

@@ -10,6 +10,7 @@ mod crash;
 mod embedders;
 mod embedding;
 mod faults;
+mod features;
 mod forget;
 mod fuzz;
 mod harness;

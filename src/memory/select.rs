@@ -1,0 +1,118 @@
+//! Which memories an operation is about: those that are named, or all that meet
+//! some conditions. Looking at a selection, deleting it, moving it and taking it
+//! away find the same memories, so that what was shown is what is done.
+
+use std::collections::HashSet;
+
+use super::delete::check_count;
+use super::{Asked, check_source, rows};
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::id::{AccountId, BucketId};
+use crate::search::{self, Terms};
+
+/// Longest name of a content type, in characters.
+const CONTENT_TYPE_MAX: usize = 50;
+
+/// Which memories.
+#[derive(Debug, Clone)]
+pub enum Selection {
+    /// Those with these ids, each counted once however often it is named.
+    Ids(Vec<String>),
+    /// All that meet these conditions.
+    Where(Conditions),
+}
+
+/// Conditions on a memory, all of which must hold. Without any, every memory is meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// What it is, and where and when it was stored.
+    pub filter: search::Filter,
+    /// It has every word of this, by stem. Nothing is matched by meaning.
+    pub query: Option<String>,
+}
+
+impl Conditions {
+    /// Refuses what no memory can be asked for.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a query without a word or with too many, and for a
+    /// source or content type that none can have.
+    pub(super) fn check(self) -> Result<Checked> {
+        check_source(self.filter.source.clone())?;
+        let is_bad = |kind: &String| kind.chars().count() > CONTENT_TYPE_MAX || kind.chars().any(char::is_control);
+        if self.filter.content_type.as_ref().is_some_and(is_bad) {
+            return Err(Error::invalid("A content type is a word such as text or image."));
+        }
+        let terms = match self.query.as_deref().map(Terms::of) {
+            None => None,
+            Some(None) => return Err(Error::invalid("The field 'query' has no word in it.")),
+            // What is left out of a search only finds less well; here it would select more.
+            Some(Some(terms)) if terms.is_cut() => {
+                let most = search::MOST_WORDS;
+                return Err(Error::invalid(format!("The field 'query' has more than {most} different words.")));
+            }
+            Some(terms) => terms,
+        };
+        Ok(Checked { filter: self.filter, terms })
+    }
+}
+
+/// Conditions that can be asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Checked {
+    pub filter: search::Filter,
+    pub terms: Option<Terms>,
+}
+
+impl Checked {
+    async fn found(&self, tx: &mut Tx, account: AccountId) -> Result<Vec<(String, BucketId)>> {
+        let mut found = rows::located_where(tx, account, &self.filter).await?;
+        if let Some(terms) = &self.terms {
+            let with_words = search::matching_all(tx, account, terms).await?;
+            let with_words: HashSet<String> = with_words.into_iter().collect();
+            found.retain(|(id, _)| with_words.contains(id));
+        }
+        Ok(found)
+    }
+}
+
+/// A selection that can be asked for.
+#[derive(Debug, Clone)]
+pub(super) enum Chosen {
+    Ids(Asked),
+    Where(Checked),
+}
+
+impl Selection {
+    /// # Errors
+    /// [`Error::Invalid`] for more ids than the limit; as [`Conditions::check`].
+    pub(super) fn check(self, app: &App) -> Result<Chosen> {
+        match self {
+            Self::Ids(ids) => {
+                check_count(app, ids.len())?;
+                Ok(Chosen::Ids(Asked::new(ids)))
+            }
+            Self::Where(conditions) => conditions.check().map(Chosen::Where),
+        }
+    }
+}
+
+impl Chosen {
+    /// The memories there are of it, each with its bucket, in order of their ids.
+    pub(super) async fn found(&self, tx: &mut Tx, account: AccountId) -> Result<Vec<(String, BucketId)>> {
+        match self {
+            Self::Ids(asked) => rows::locate(tx, account, &asked.ids).await,
+            Self::Where(conditions) => conditions.found(tx, account).await,
+        }
+    }
+
+    /// How many distinct memories it means, of which so many were found.
+    pub(super) fn meant(&self, found: usize) -> usize {
+        match self {
+            Self::Ids(asked) => asked.count,
+            Self::Where(_) => found,
+        }
+    }
+}

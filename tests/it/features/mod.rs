@@ -1,0 +1,14 @@
+//! Operations that the pages call, on the storage of the real server.
+
+mod review;
+
+use commonplace::auth::{Caller, ops as auth};
+
+use crate::harness::{Server, User};
+
+/// Someone with an account, as operations know them and as the API does.
+pub async fn person(server: &Server, name: &str) -> (User, Caller) {
+    let user = server.user(name).await;
+    let account = auth::account(&server.app, Some(name)).await.expect("the account");
+    (user, Caller::operator(account.id))
+}
