@@ -19,6 +19,7 @@ pub(super) const SQLITE: &[Migration] = &[
     Migration { number: 3, sql: include_str!("../../migrations/sqlite/0003_access.sql") },
     Migration { number: 4, sql: include_str!("../../migrations/sqlite/0004_history.sql") },
     Migration { number: 5, sql: include_str!("../../migrations/sqlite/0005_sign_in_link.sql") },
+    Migration { number: 6, sql: include_str!("../../migrations/sqlite/0006_dashboard.sql") },
 ];
 
 pub(super) const POSTGRES: &[Migration] = &[
@@ -27,6 +28,7 @@ pub(super) const POSTGRES: &[Migration] = &[
     Migration { number: 3, sql: include_str!("../../migrations/postgres/0003_access.sql") },
     Migration { number: 4, sql: include_str!("../../migrations/postgres/0004_history.sql") },
     Migration { number: 5, sql: include_str!("../../migrations/postgres/0005_sign_in_link.sql") },
+    Migration { number: 6, sql: include_str!("../../migrations/postgres/0006_dashboard.sql") },
 ];
 
 /// The table that remembers, for both engines.

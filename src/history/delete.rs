@@ -20,6 +20,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{self, AccountId};
 use crate::memory::delete::{Deleted, Preview, changed_since, confirmation, finish, record};
+use crate::memory::trash::Undone;
 use crate::receipt::{self, Draft, Operation};
 use crate::search;
 
@@ -204,14 +205,47 @@ pub async fn restore(app: &App, caller: &Caller, ids: Vec<String>) -> Result<(us
     caller.require(Scope::Write)?;
     let (ids, count) = asked(app, ids)?;
     let args = (caller.account, ids, app.clock.now());
-    let restored = app.db.write(args, |tx, (account, ids, now)| restore_in(tx, *account, ids, *now).boxed());
+    let restored = app.db.write(args, |tx, (account, ids, now)| {
+        async move {
+            auth::advance(tx, *account, 1).await?;
+            restore_in(tx, *account, ids, *now).await
+        }
+        .boxed()
+    });
     let restored = restored.await?;
     app.search.wake();
     Ok((restored, count - restored))
 }
 
+/// Undoes a deletion: puts back all conversations that it moved to the trash and
+/// that are still there, but those that were taken in again meanwhile. Repeating
+/// it changes nothing.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `write`, [`Error::NotFound`] for the receipt.
+pub async fn restore_deletion(app: &App, caller: &Caller, receipt: &str) -> Result<Undone> {
+    caller.require(Scope::Write)?;
+    receipt::ops::check_id(receipt)?;
+    let args = (caller.account, receipt.to_owned(), app.clock.now());
+    let undone = app.db.write(args, |tx, (account, receipt, now)| {
+        async move {
+            auth::advance(tx, *account, 1).await?;
+            let found = receipt::rows::get(tx, *account, receipt).await?;
+            let (before, _) = found.ok_or_else(receipt::ops::no_receipt)?;
+            let ids = rows::trash_ids_of(tx, *account, receipt).await?;
+            let restored = restore_in(tx, *account, &ids, *now).await?;
+            let left = ids.len() - restored;
+            Ok(Undone { restored, restored_before: before.restored, purged: before.purged, left })
+        }
+        .boxed()
+    });
+    let undone = undone.await?;
+    app.search.wake();
+    Ok(undone)
+}
+
+/// The account must be locked by [`auth::advance`].
 async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], now: Micros) -> Result<usize> {
-    auth::advance(tx, account, 1).await?;
     let (mut restored, mut receipts) = (0, BTreeMap::new());
     for id in ids {
         let Some(trashed) = rows::trashed(tx, account, id).await? else { continue };

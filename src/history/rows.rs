@@ -439,6 +439,13 @@ pub(super) async fn trash_ids(tx: &mut Tx, account: AccountId) -> Result<Vec<Str
     tx.rows(sql, &[account.0.into()]).await?.into_iter().map(|mut row| row.text(0)).collect()
 }
 
+/// The ids of what the trash has of a deletion, in order.
+pub(super) async fn trash_ids_of(tx: &mut Tx, account: AccountId, deletion: &str) -> Result<Vec<String>> {
+    let sql = "select id from conversation_trash where account_id = $1 and deletion_id = $2 order by id";
+    let rows = tx.rows(sql, &[account.0.into(), deletion.into()]).await?;
+    rows.into_iter().map(|mut row| row.text(0)).collect()
+}
+
 /// What is in the trash of a conversation that was taken in under this platform and id there.
 pub(super) async fn trash_of(
     tx: &mut Tx,

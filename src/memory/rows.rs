@@ -339,6 +339,13 @@ pub(super) async fn trash_ids(tx: &mut Tx, account: AccountId) -> Result<Vec<Str
     rows.into_iter().map(|mut row| row.text(0)).collect()
 }
 
+/// The ids of what the trash has of a deletion, in order.
+pub(super) async fn trash_ids_of(tx: &mut Tx, account: AccountId, deletion: &str) -> Result<Vec<String>> {
+    let sql = "select id from trash where account_id = $1 and deletion_id = $2 order by id";
+    let rows = tx.rows(sql, &[account.0.into(), deletion.into()]).await?;
+    rows.into_iter().map(|mut row| row.text(0)).collect()
+}
+
 /// The ids of what the trash has kept for long enough, at most `limit`.
 pub(super) async fn due_ids(tx: &mut Tx, account: AccountId, now: Micros, limit: i64) -> Result<Vec<String>> {
     let sql = "select id from trash where account_id = $1 and purge_at <= $2 order by purge_at, id limit $3";

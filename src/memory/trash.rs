@@ -40,15 +40,58 @@ pub async fn restore(app: &App, caller: &Caller, ids: Vec<String>) -> Result<(us
     check_count(app, ids.len())?;
     let asked = Asked::new(ids);
     let (args, count) = ((caller.account, asked.ids, app.search.space(), app.clock.now()), asked.count);
-    let restored =
-        app.db.write(args, |tx, (account, ids, space, now)| restore_in(tx, *account, ids, *space, *now).boxed());
+    let restored = app.db.write(args, |tx, (account, ids, space, now)| {
+        async move {
+            auth::advance(tx, *account, 1).await?;
+            restore_in(tx, *account, ids, *space, *now).await
+        }
+        .boxed()
+    });
     let restored = restored.await?;
     app.search.wake();
     Ok((restored, count - restored))
 }
 
+/// What undoing a deletion did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undone {
+    /// How many came back.
+    pub restored: usize,
+    /// How many had come back before.
+    pub restored_before: i64,
+    /// How many are purged, and can't come back.
+    pub purged: i64,
+    /// How many stay in the trash, because the same was taken in again meanwhile.
+    pub left: usize,
+}
+
+/// Undoes a deletion: puts back all memories that it moved to the trash and that
+/// are still there, as [`restore`] does. Repeating it changes nothing.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `write`, [`Error::NotFound`] for the receipt.
+pub async fn restore_deletion(app: &App, caller: &Caller, receipt: &str) -> Result<Undone> {
+    caller.require(Scope::Write)?;
+    receipt::ops::check_id(receipt)?;
+    let args = (caller.account, receipt.to_owned(), app.search.space(), app.clock.now());
+    let undone = app.db.write(args, |tx, (account, receipt, space, now)| {
+        async move {
+            auth::advance(tx, *account, 1).await?;
+            let found = receipt::rows::get(tx, *account, receipt).await?;
+            let (before, _) = found.ok_or_else(receipt::ops::no_receipt)?;
+            let ids = rows::trash_ids_of(tx, *account, receipt).await?;
+            let restored = restore_in(tx, *account, &ids, *space, *now).await?;
+            Ok(Undone { restored, restored_before: before.restored, purged: before.purged, left: 0 })
+        }
+        .boxed()
+    });
+    let undone = undone.await?;
+    app.search.wake();
+    Ok(undone)
+}
+
+/// The account must be locked by [`auth::advance`].
 async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], space: i64, now: Micros) -> Result<usize> {
-    auth::advance(tx, account, 1).await?;
     let general = bucket::rows::find(tx, account, None).await?;
     let general = general.ok_or_else(|| Error::internal("an account has no General bucket"))?;
     let copied = rows::copy_from_trash(tx, account, ids, general.id).await?;

@@ -116,7 +116,7 @@ pub struct Receipt {
     pub operation: String,
     /// The name of the token that asked for it.
     pub token_name: String,
-    /// How many memories it deleted.
+    /// How many memories or conversations it deleted.
     pub deleted: i64,
     /// How many of the given ids it could not delete.
     pub failed: i64,
@@ -130,6 +130,20 @@ pub struct Receipt {
     pub purged_at: Option<Micros>,
     /// When the storage had nothing left of all that was purged until then.
     pub erased_at: Option<Micros>,
+}
+
+impl Receipt {
+    /// Whether it is about conversations that may be put back, and not about memories.
+    #[must_use]
+    pub fn is_of_conversations(&self) -> bool {
+        self.operation == Operation::DeleteConversations.name()
+    }
+
+    /// How many of what it deleted are in the trash.
+    #[must_use]
+    pub fn in_trash(&self) -> i64 {
+        self.deleted - self.restored - self.purged
+    }
 }
 
 /// Whether [`Receipt::erased_at`] says that the bytes are overwritten, rather

@@ -24,13 +24,20 @@ pub async fn list(app: &App, caller: &Caller, skip: i64, limit: i64) -> Result<(
 /// [`Error::Forbidden`] without the scope `read`, [`Error::NotFound`].
 pub async fn get(app: &App, caller: &Caller, id: &str) -> Result<(Receipt, Proof)> {
     caller.require(Scope::Read)?;
-    let none = || Error::not_found("There is no receipt with that id; see GET /api/deletions.");
-    if !crate::id::is_of(ID_PREFIX, id) {
-        return Err(none());
-    }
+    check_id(id)?;
     let args = (caller.account, id.to_owned());
     let found = app.db.read(args, |tx, (account, id)| rows::get(tx, *account, id).boxed()).await?;
-    found.ok_or_else(none)
+    found.ok_or_else(no_receipt)
+}
+
+/// Refuses an id that no receipt can have.
+pub(crate) fn check_id(id: &str) -> Result<()> {
+    if crate::id::is_of(ID_PREFIX, id) { Ok(()) } else { Err(no_receipt()) }
+}
+
+/// The refusal of an id that is no receipt of the caller's.
+pub(crate) fn no_receipt() -> Error {
+    Error::not_found("There is no receipt with that id; see GET /api/deletions.")
 }
 
 /// The receipts, of all accounts, whose purge is committed but not yet erased.

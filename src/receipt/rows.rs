@@ -51,7 +51,8 @@ pub(super) async fn list(tx: &mut Tx, account: AccountId, skip: i64, limit: i64)
     Ok((rows.into_iter().map(receipt).collect::<Result<_>>()?, total))
 }
 
-pub(super) async fn get(tx: &mut Tx, account: AccountId, id: &str) -> Result<Option<(Receipt, Proof)>> {
+/// A receipt with its proof.
+pub(crate) async fn get(tx: &mut Tx, account: AccountId, id: &str) -> Result<Option<(Receipt, Proof)>> {
     let sql = "select id, operation, token_name, deleted, failed, restored, purged, created_at, purged_at, erased_at, \
                id_salt, id_hashes from deletion where account_id = $1 and id = $2";
     let Some(mut row) = tx.row(sql, &[account.0.into(), id.into()]).await? else { return Ok(None) };

@@ -1,6 +1,7 @@
 //! Operations that the pages call, on the storage of the real server.
 
 mod review;
+mod undo;
 
 use commonplace::auth::{Caller, ops as auth};
 
