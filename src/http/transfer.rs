@@ -5,21 +5,18 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
+use futures_util::StreamExt as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::error::ErrorResponse;
 use super::extract::{Auth, Params, media_type, read_body};
 use crate::app::App;
-use crate::auth::Caller;
-use crate::bucket::{self, Bucket};
 use crate::error::{Error, Result};
-use crate::id::BucketId;
-use crate::memory::Memory;
-use crate::memory::transfer::{self, Cursor, Format};
-
-/// How many memories are read at a time.
-const PAGE: i64 = 1_000;
+use crate::memory::export;
+use crate::memory::select::{Conditions, Selection};
+use crate::memory::transfer::{self, Format};
+use crate::search;
 
 /// Form of a file.
 #[derive(Debug, Serialize, ToSchema)]
@@ -84,21 +81,6 @@ pub struct ExportedMemory {
     updated_at: String,
 }
 
-impl From<Memory> for ExportedMemory {
-    fn from(memory: Memory) -> Self {
-        Self {
-            id: memory.id,
-            text: memory.text,
-            bucket: memory.bucket_name,
-            bucket_id: memory.bucket_id.0,
-            source: memory.source,
-            version: memory.version,
-            created_at: memory.created_at.rfc3339(),
-            updated_at: memory.updated_at.rfc3339(),
-        }
-    }
-}
-
 /// Export memories
 ///
 /// As a file: JSON with `buckets` and `memories`, CSV with a header, or text
@@ -121,87 +103,21 @@ pub(super) async fn export(State(app): State<App>, Auth(caller): Auth, params: P
         Format::Csv => ("text/csv; charset=utf-8", "csv"),
         Format::Text => ("text/plain; charset=utf-8", "txt"),
     };
-    let head = head(&app, &caller, format, bucket).await?;
-    // The first page is read before the answer begins, so that a failure is still an error.
-    let first = transfer::export_page(&app, &caller, bucket, None, PAGE).await?;
-    let export = Export { app, caller, format, bucket, next: Some(first), head: Some(head), first: true };
-    let mut response = Response::new(Body::from_stream(futures_util::stream::try_unfold(export, Export::step)));
+    let filter = search::Filter { bucket, ..search::Filter::default() };
+    let selection = Selection::Where(Conditions { filter, query: None });
+    let mut export = export::begin(&app, &caller, selection, format).await?;
+    // The first piece is read before the answer begins, so that a failure is still an error.
+    let first = export.piece().await?.unwrap_or_default();
+    let rest = futures_util::stream::try_unfold(export, async |mut export| {
+        Ok::<_, Error>(export.piece().await?.map(|piece| (Bytes::from(piece), export)))
+    });
+    let whole = futures_util::stream::once(async { Ok(Bytes::from(first)) }).chain(rest);
+    let mut response = Response::new(Body::from_stream(whole));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     let disposition = format!("attachment; filename=\"commonplace.{name}\"");
     headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_str(&disposition).map_err(Error::internal)?);
     Ok(response)
-}
-
-async fn head(app: &App, caller: &Caller, format: Format, bucket: Option<BucketId>) -> Result<String> {
-    match format {
-        Format::Text => Ok(String::new()),
-        Format::Csv => Ok("id,text,bucket,source,createdAt,updatedAt\n".to_owned()),
-        Format::Json => {
-            let buckets = bucket::ops::list(app, caller).await?;
-            let wanted = buckets.into_iter().filter(|b| bucket.is_none_or(|id| id == b.id));
-            let bucket = |b: Bucket| ExportedBucket { id: b.id.to_string(), name: b.name, description: b.description };
-            let list: Vec<_> = wanted.map(bucket).collect();
-            let now = app.clock.now().rfc3339();
-            let list = serde_json::to_string(&list).map_err(Error::internal)?;
-            Ok(format!("{{\"version\":1,\"exportedAt\":\"{now}\",\"buckets\":{list},\n\"memories\":["))
-        }
-    }
-}
-
-/// An export under way.
-struct Export {
-    app: App,
-    caller: Caller,
-    format: Format,
-    bucket: Option<BucketId>,
-    /// The page to write next and where the one after it begins.
-    next: Option<(Vec<Memory>, Option<Cursor>)>,
-    head: Option<String>,
-    first: bool,
-}
-
-impl Export {
-    async fn step(mut self) -> Result<Option<(Bytes, Self)>> {
-        let Some((memories, cursor)) = self.next.take() else { return Ok(None) };
-        let mut out = self.head.take().unwrap_or_default();
-        match self.format {
-            Format::Json => self.write_json(&mut out, memories)?,
-            Format::Csv => write_csv(&mut out, &memories)?,
-            Format::Text => memories.iter().for_each(|memory| transfer::write_text(&mut out, memory)),
-        }
-        match cursor {
-            Some(cursor) => {
-                let page = transfer::export_page(&self.app, &self.caller, self.bucket, Some(cursor), PAGE).await?;
-                self.next = Some(page);
-            }
-            None if self.format == Format::Json => out.push_str("\n]}\n"),
-            None => {}
-        }
-        Ok(Some((Bytes::from(out), self)))
-    }
-
-    fn write_json(&mut self, out: &mut String, memories: Vec<Memory>) -> Result<()> {
-        for memory in memories {
-            out.push_str(if std::mem::take(&mut self.first) { "\n" } else { ",\n" });
-            out.push_str(&serde_json::to_string(&ExportedMemory::from(memory)).map_err(Error::internal)?);
-        }
-        Ok(())
-    }
-}
-
-fn write_csv(out: &mut String, memories: &[Memory]) -> Result<()> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for memory in memories {
-        let created_at = memory.created_at.rfc3339();
-        let updated_at = memory.updated_at.rfc3339();
-        let source = memory.source.as_deref().unwrap_or_default();
-        let row = [&memory.id, &memory.text, &memory.bucket_name, source, &created_at, &updated_at];
-        writer.write_record(row).map_err(Error::internal)?;
-    }
-    let bytes = writer.into_inner().map_err(|error| Error::internal(error.to_string()))?;
-    out.push_str(std::str::from_utf8(&bytes).map_err(Error::internal)?);
-    Ok(())
 }
 
 /// What an import did.

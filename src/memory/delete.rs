@@ -141,7 +141,7 @@ pub(crate) async fn record(tx: &mut Tx, draft: &Draft, gone: Vec<String>, asked:
 /// Deletes every memory of the account and purges its trash, under the
 /// conditions of [`remove`].
 pub(crate) async fn remove_all(tx: &mut Tx, draft: &Draft) -> Result<()> {
-    let ids = ids_of(rows::located_where(tx, draft.account, &search::Filter::default()).await?);
+    let ids = ids_of(rows::located_where(tx, draft.account, &search::Filter::default(), None).await?);
     remove(tx, draft, &ids, ids.len()).await?;
     super::trash::purge_all(tx, draft).await
 }

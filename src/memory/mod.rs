@@ -1,16 +1,19 @@
 //! Memories: short facts in buckets. This is where they are created, found,
 //! changed ([`ops`]), deleted ([`delete`]), kept in the trash ([`trash`]) and
-//! moved in and out of the server ([`transfer`]). Which of them is said by a [`select::Selection`].
+//! taken out of the server ([`export`]) and
+//! brought in ([`transfer`]). Which of them is said by a [`select::Selection`].
 //!
 //! A deleted memory leaves the table `memory` and its full-text index in the
 //! transaction that deletes it. What is in the trash is in another table that
 //! only [`trash`] reads, so no query can forget to leave it out.
 
 pub mod delete;
+pub mod export;
 mod fingerprint;
 pub mod ops;
 pub(crate) mod rows;
 pub mod select;
+pub mod table;
 pub mod transfer;
 pub mod trash;
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use futures_util::FutureExt;
 
 use super::fingerprint::{essence, fingerprint};
+use super::select::Selection;
 use super::{ID_PREFIX, Memory, MemoryText, Version, is_memory_id, rows};
 use crate::app::App;
 use crate::auth::{self, Caller, Scope};
@@ -382,6 +383,42 @@ async fn move_to(app: &App, caller: &Caller, ids: Vec<String>, bucket: BucketRef
         .await
 }
 
+/// What a move did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// How many memories are in another bucket now.
+    pub moved: usize,
+    /// How many were in that bucket before.
+    pub there: usize,
+    /// How many of the distinct ids asked for are no memories of the caller's.
+    pub missing: usize,
+}
+
+/// Moves a selection of memories to a bucket, in one transaction. Repeating it
+/// changes nothing.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `write`, [`Error::NotFound`] for the
+/// bucket, [`Error::Invalid`] for more ids than the limit and for a query without
+/// a word; nothing is moved then.
+pub async fn move_selected(app: &App, caller: &Caller, selection: Selection, bucket: BucketRef) -> Result<Moved> {
+    caller.require(Scope::Write)?;
+    let args = (caller.account, selection.check(app)?, bucket, app.clock.now());
+    app.db
+        .write(args, |tx, (account, chosen, bucket, now)| {
+            async move {
+                auth::advance(tx, *account, 1).await?;
+                let target = bucket::rows::find(tx, *account, Some(bucket)).await?.ok_or_else(no_bucket)?;
+                let found = chosen.found(tx, *account).await?;
+                let (count, missing) = (found.len(), chosen.meant(found.len()) - found.len());
+                let moved = move_located(tx, *account, found, target.id, *now).await?;
+                Ok(Moved { moved, there: count - moved, missing })
+            }
+            .boxed()
+        })
+        .await
+}
+
 /// Moves memories that exist. Those that are there already keep their version.
 /// The account must be locked by [`auth::advance`].
 pub(crate) async fn move_in(
@@ -390,17 +427,29 @@ pub(crate) async fn move_in(
     ids: &[String],
     target: BucketId,
     now: Micros,
-) -> Result<()> {
+) -> Result<usize> {
+    let found = rows::locate(tx, account, ids).await?;
+    move_located(tx, account, found, target, now).await
+}
+
+/// The same, of which it is known where they are; how many were moved.
+async fn move_located(
+    tx: &mut Tx,
+    account: AccountId,
+    found: Vec<(String, BucketId)>,
+    target: BucketId,
+    now: Micros,
+) -> Result<usize> {
     let mut left: BTreeMap<BucketId, i64> = BTreeMap::new();
     let mut moving = Vec::new();
-    for (id, bucket) in rows::locate(tx, account, ids).await? {
+    for (id, bucket) in found {
         if bucket != target {
             *left.entry(bucket).or_default() += 1;
             moving.push(id);
         }
     }
     if moving.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     rows::keep_versions(tx, account, &moving).await?;
     search::note_changes(tx, account, &moving).await?;
@@ -410,5 +459,5 @@ pub(crate) async fn move_in(
         bucket::rows::count(tx, account, bucket, -count).await?;
         bucket::rows::count(tx, account, target, count).await?;
     }
-    Ok(())
+    Ok(moving.len())
 }

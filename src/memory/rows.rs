@@ -127,26 +127,6 @@ pub(super) async fn by_docs(tx: &mut Tx, account: AccountId, docs: &[i64]) -> Re
     rows.into_iter().map(|row| Ok((row.int(9)?, memory(row)?))).collect()
 }
 
-/// Memories with their row numbers, oldest first, those after `after` (a time
-/// and a row number).
-pub(super) async fn page(
-    tx: &mut Tx,
-    account: AccountId,
-    bucket: Option<BucketId>,
-    after: (i64, i64),
-    limit: i64,
-) -> Result<Vec<(i64, Memory)>> {
-    let sql = "select m.id, m.bucket_id, b.name, m.text, m.source, m.content_type, m.version, m.created_at, \
-               m.updated_at, m.doc \
-               from memory m join bucket b on b.account_id = m.account_id and b.id = m.bucket_id \
-               where m.account_id = $1 and (m.created_at, m.doc) > ($3, $4) and ($2 is null or m.bucket_id = $2) \
-               order by m.created_at, m.doc limit $5";
-    let bucket = Value::Int(bucket.map(|bucket| bucket.0));
-    let values = [account.0.into(), bucket, after.0.into(), after.1.into(), limit.into()];
-    let rows = tx.rows(sql, &values).await?;
-    rows.into_iter().map(|row| Ok((row.int(9)?, memory(row)?))).collect()
-}
-
 pub(super) async fn versions(tx: &mut Tx, account: AccountId, id: &str) -> Result<Vec<Version>> {
     let sql = "select version, text, bucket_id, created_at from memory_version \
                where account_id = $1 and memory_id = $2 order by version";
@@ -176,21 +156,178 @@ pub(crate) async fn ids_in_bucket(tx: &mut Tx, account: AccountId, bucket: Bucke
     rows.into_iter().map(|mut row| row.text(0)).collect()
 }
 
-/// The memories that a filter accepts, each with its bucket, in order of their ids.
-pub(super) async fn located_where(tx: &mut Tx, account: AccountId, filter: &Filter) -> Result<Vec<(String, BucketId)>> {
-    let sql = "select id, bucket_id from memory where account_id = $1 and ($2 is null or bucket_id = $2) \
-               and ($3 is null or source = $3) and ($4 is null or created_at >= $4) \
-               and ($5 is null or created_at < $5) and ($6 is null or content_type = $6) order by id";
-    let values = [
+/// The values of [`accepted`].
+fn condition_values<'a>(account: AccountId, filter: &'a Filter) -> Vec<Value<'a>> {
+    vec![
         account.0.into(),
         filter.bucket.map(|bucket| bucket.0).into(),
         filter.source.as_deref().into(),
         filter.after.map(|after| after.0).into(),
         filter.before.map(|before| before.0).into(),
         filter.content_type.as_deref().into(),
-    ];
+    ]
+}
+
+/// The conditions of a filter, as [`condition_values`] are.
+macro_rules! accepted {
+    () => {
+        "($2 is null or m.bucket_id = $2) and ($3 is null or m.source = $3) \
+         and ($4 is null or m.created_at >= $4) and ($5 is null or m.created_at < $5) \
+         and ($6 is null or m.content_type = $6) "
+    };
+}
+
+/// Statements on memories that a filter accepts: all of the account, all of a
+/// bucket (one with "bucket or any" can use neither index), and those with the
+/// document numbers in `$7`.
+macro_rules! three {
+    ($before:literal, $after:literal) => {
+        [
+            concat!($before, " where m.account_id = $1 and $2 is null and ", accepted!(), $after),
+            concat!($before, " where m.account_id = $1 and m.bucket_id = $2 and ", accepted!(), $after),
+            concat!($before, " where {unindexed m.account_id} = $1 and m.doc {in $7} and ", accepted!(), $after),
+        ]
+    };
+}
+
+/// Of [`three`] statements the one for these conditions.
+fn one_of(statements: [&'static str; 3], filter: &Filter, docs: Option<&[i64]>) -> &'static str {
+    let [of_account, of_bucket, of_docs] = statements;
+    match (docs, filter.bucket) {
+        (Some(_), _) => of_docs,
+        (None, Some(_)) => of_bucket,
+        (None, None) => of_account,
+    }
+}
+
+/// The memories that a filter accepts, of these documents where some are given,
+/// each with its bucket, in order of their ids.
+pub(super) async fn located_where(
+    tx: &mut Tx,
+    account: AccountId,
+    filter: &Filter,
+    docs: Option<&[i64]>,
+) -> Result<Vec<(String, BucketId)>> {
+    let sql = one_of(three!("select m.id, m.bucket_id from memory m", "order by m.id"), filter, docs);
+    let mut values = condition_values(account, filter);
+    values.extend(docs.map(Value::Ints));
     let rows = tx.rows(sql, &values).await?;
     rows.into_iter().map(|mut row| Ok((row.text(0)?, BucketId(row.int(1)?)))).collect()
+}
+
+/// The documents of these memories, oldest first.
+pub(super) async fn docs_oldest_first(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<Vec<i64>> {
+    let sql = "select doc from memory where account_id = $1 and id {in $2} order by created_at, doc";
+    tx.rows(sql, &[account.0.into(), ids.into()]).await?.iter().map(|row| row.int(0)).collect()
+}
+
+/// How many memories a filter accepts, of these documents where some are given.
+pub(super) async fn count_where(tx: &mut Tx, account: AccountId, filter: &Filter, docs: Option<&[i64]>) -> Result<i64> {
+    if *filter == (Filter { bucket: filter.bucket, ..Filter::default() }) && docs.is_none() {
+        let sql = "select cast(coalesce(sum(memory_count), 0) as bigint) from bucket \
+                   where account_id = $1 and ($2 is null or id = $2)";
+        let bucket = Value::Int(filter.bucket.map(|bucket| bucket.0));
+        return tx.one(sql, &[account.0.into(), bucket]).await?.int(0);
+    }
+    let sql = one_of(three!("select count(*) from memory m", ""), filter, docs);
+    let mut values = condition_values(account, filter);
+    values.extend(docs.map(Value::Ints));
+    tx.one(sql, &values).await?.int(0)
+}
+
+/// The documents that a filter accepts on one side of a place (a time and a
+/// document), from there on, at most `limit`, each with its place.
+pub(super) async fn places(
+    tx: &mut Tx,
+    account: AccountId,
+    checked: (&Filter, Option<&[i64]>),
+    by: Time,
+    (side, from): (Side, (i64, i64)),
+    limit: i64,
+) -> Result<Vec<(i64, i64)>> {
+    macro_rules! places {
+        ($time:literal, $beyond:literal, $order:literal) => {
+            [
+                concat!(
+                    "select m.",
+                    $time,
+                    ", m.doc from memory m where m.account_id = $1 and $2 is null and ",
+                    accepted!(),
+                    "and (m.",
+                    $time,
+                    ", m.doc) ",
+                    $beyond,
+                    " ($7, $8) order by m.",
+                    $time,
+                    " ",
+                    $order,
+                    ", m.doc ",
+                    $order,
+                    " limit $9"
+                ),
+                concat!(
+                    "select m.",
+                    $time,
+                    ", m.doc from memory m where m.account_id = $1 and m.bucket_id = $2 and ",
+                    accepted!(),
+                    "and (m.",
+                    $time,
+                    ", m.doc) ",
+                    $beyond,
+                    " ($7, $8) order by m.",
+                    $time,
+                    " ",
+                    $order,
+                    ", m.doc ",
+                    $order,
+                    " limit $9"
+                ),
+                concat!(
+                    "select m.",
+                    $time,
+                    ", m.doc from memory m where {unindexed m.account_id} = $1 and m.doc {in $10} and ",
+                    accepted!(),
+                    "and (m.",
+                    $time,
+                    ", m.doc) ",
+                    $beyond,
+                    " ($7, $8) order by m.",
+                    $time,
+                    " ",
+                    $order,
+                    ", m.doc ",
+                    $order,
+                    " limit $9"
+                ),
+            ]
+        };
+    }
+    let statements = match (by, side) {
+        (Time::Created, Side::Later) => places!("created_at", ">", "asc"),
+        (Time::Created, Side::Earlier) => places!("created_at", "<", "desc"),
+        (Time::Updated, Side::Later) => places!("updated_at", ">", "asc"),
+        (Time::Updated, Side::Earlier) => places!("updated_at", "<", "desc"),
+    };
+    let (filter, docs) = checked;
+    let mut values = condition_values(account, filter);
+    values.extend::<[Value<'_>; 3]>([from.0.into(), from.1.into(), limit.into()]);
+    values.extend(docs.map(Value::Ints));
+    let rows = tx.rows(one_of(statements, filter, docs), &values).await?;
+    rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
+}
+
+/// A time of a memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Time {
+    Created,
+    Updated,
+}
+
+/// A side of a place in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Earlier,
+    Later,
 }
 
 /// Keeps what these memories are as versions, before they are changed.

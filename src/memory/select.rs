@@ -2,8 +2,6 @@
 //! some conditions. Looking at a selection, deleting it, moving it and taking it
 //! away find the same memories, so that what was shown is what is done.
 
-use std::collections::HashSet;
-
 use super::delete::check_count;
 use super::{Asked, check_source, rows};
 use crate::app::App;
@@ -67,14 +65,17 @@ pub(super) struct Checked {
 }
 
 impl Checked {
-    async fn found(&self, tx: &mut Tx, account: AccountId) -> Result<Vec<(String, BucketId)>> {
-        let mut found = rows::located_where(tx, account, &self.filter).await?;
-        if let Some(terms) = &self.terms {
-            let with_words = search::matching_all(tx, account, terms).await?;
-            let with_words: HashSet<String> = with_words.into_iter().collect();
-            found.retain(|(id, _)| with_words.contains(id));
+    /// The documents that have the words, where some are asked for.
+    pub(super) async fn docs(&self, tx: &mut Tx, account: AccountId) -> Result<Option<Vec<i64>>> {
+        match &self.terms {
+            Some(terms) => search::matching_all(tx, account, terms).await.map(Some),
+            None => Ok(None),
         }
-        Ok(found)
+    }
+
+    async fn found(&self, tx: &mut Tx, account: AccountId) -> Result<Vec<(String, BucketId)>> {
+        let docs = self.docs(tx, account).await?;
+        rows::located_where(tx, account, &self.filter, docs.as_deref()).await
     }
 }
 

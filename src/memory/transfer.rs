@@ -1,6 +1,6 @@
-//! Moving memories out of the server and in again, as JSON, CSV or text.
+//! Bringing memories into the server, as JSON, CSV or text.
 //!
-//! What [`export_page`] gives, [`parse`] reads. Reading is tolerant: of JSON it
+//! What [`super::export`] writes, [`parse`] reads. Reading is tolerant: of JSON it
 //! also takes a bare list of texts or of objects, of CSV any order of columns,
 //! of text any list with or without bullets.
 
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::ops::{NewMemory, create_in};
-use super::{Memory, MemoryText, check_source, rows};
+use super::{Memory, MemoryText, check_source};
 use crate::app::App;
 use crate::auth::{self, Caller, Scope};
 use crate::bucket::{self, BucketName, BucketRef};
@@ -43,31 +43,6 @@ impl Format {
             _ => Err(Error::invalid("The format is one of json, csv and text.")),
         }
     }
-}
-
-/// Where an export goes on: a time and a row number.
-pub type Cursor = (i64, i64);
-
-/// Memories from `after` on, oldest first, at most `limit`, and where to go on;
-/// `None` at the end.
-///
-/// # Errors
-/// [`Error::Forbidden`] without the scope `read`.
-pub async fn export_page(
-    app: &App,
-    caller: &Caller,
-    bucket: Option<BucketId>,
-    after: Option<Cursor>,
-    limit: i64,
-) -> Result<(Vec<Memory>, Option<Cursor>)> {
-    caller.require(Scope::Read)?;
-    let args = (caller.account, bucket, after.unwrap_or((i64::MIN, i64::MIN)), limit);
-    let page = app
-        .db
-        .read(args, |tx, (account, bucket, after, limit)| rows::page(tx, *account, *bucket, *after, *limit).boxed());
-    let page = page.await?;
-    let next = page.last().map(|(doc, memory)| (memory.created_at.0, *doc));
-    Ok((page.into_iter().map(|(_, memory)| memory).collect(), next))
 }
 
 /// A memory as read from a file.

@@ -33,6 +33,8 @@
 //!   character: pairs.
 //! - A run of one character is a term, and so is every pictograph.
 
+use std::ops::Range;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{canonical_combining_class, decompose_canonical, is_combining_mark};
 
@@ -94,8 +96,49 @@ fn each(text: &str, out: &mut impl FnMut(&mut String)) {
     if text.is_ascii() {
         text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).for_each(give);
     } else {
-        split(&fold(text), &mut give);
+        let folded = fold(text);
+        split(&folded, &mut |range| give(&folded[range]));
     }
+}
+
+/// Calls `out` with each token of a text in order, folded and not stemmed, and
+/// where in the text it is, in bytes. Tokens of one run overlap.
+pub fn places(text: &str, mut out: impl FnMut(Range<usize>, &str)) {
+    let mut folded = String::with_capacity(text.len());
+    // Where each character with its marks begins, folded and as written.
+    let mut starts: Vec<(usize, usize)> = Vec::new();
+    let (mut base, mut is_after_arabic) = (' ', false);
+    let mut rest = text.char_indices().peekable();
+    while let Some((at, first)) = rest.next() {
+        let mut end = at + first.len_utf8();
+        while let Some((_, mark)) = rest.next_if(|(_, c)| is_combining_mark(*c) || is_second_part(*c)) {
+            end += mark.len_utf8();
+        }
+        starts.push((folded.len(), at));
+        let mut run = &text[at..end];
+        if first.is_ascii() {
+            base = if first.is_ascii_alphanumeric() { first.to_ascii_lowercase() } else { ' ' };
+            folded.push(base);
+            is_after_arabic = false;
+            run = &run[1..];
+        }
+        base = fold_run(run, base, &mut is_after_arabic, &mut folded);
+    }
+    split(&folded, &mut |range: Range<usize>| {
+        let start = starts.partition_point(|(folded, _)| *folded <= range.start);
+        let end = starts.partition_point(|(folded, _)| *folded < range.end);
+        let start = start.checked_sub(1).map_or(0, |start| starts[start].1);
+        let end = starts.get(end).map_or(text.len(), |(_, at)| *at);
+        let token = &folded[range];
+        out(start..end, &token[..token.floor_char_boundary(LONGEST)]);
+    });
+}
+
+/// Whether normalisation may make one character of this and the one before it,
+/// though it is no mark: vowels and final consonants of Korean syllables, and the
+/// narrow sound marks of Katakana.
+fn is_second_part(c: char) -> bool {
+    matches!(c, '\u{1160}'..='\u{11ff}' | '\u{d7b0}'..='\u{d7ff}' | '\u{ff9e}' | '\u{ff9f}' | '\u{ffa0}'..='\u{ffdc}')
 }
 
 /// The text in one form: letters and digits folded, marks that matter after
@@ -113,20 +156,19 @@ fn fold(text: &str) -> String {
             folded.extend(run.chars().map(plain));
             base = folded.chars().next_back().unwrap_or(' ');
         } else {
-            base = fold_run(run, base, &mut folded);
+            base = fold_run(run, base, &mut false, &mut folded);
         }
         rest = after;
     }
     folded
 }
 
-/// Folds text without ASCII after the letter `base`; the last letter.
-fn fold_run(run: &str, mut base: char, folded: &mut String) -> char {
-    let mut arabic = false;
+/// Folds text without ASCII after the letter `base`, which may be Arabic; the last letter.
+fn fold_run(run: &str, mut base: char, arabic: &mut bool, folded: &mut String) -> char {
     let visible = run.chars().filter_map(|c| {
-        let after_arabic = arabic;
+        let after_arabic = *arabic;
         if !is_combining_mark(c) {
-            arabic = is_arabic(c);
+            *arabic = is_arabic(c);
         }
         match c {
             '\u{200c}' if after_arabic => Some(' '),
@@ -319,8 +361,8 @@ impl Script {
     }
 }
 
-/// Splits folded text.
-fn split(folded: &str, out: &mut impl FnMut(&str)) {
+/// Splits folded text; where its tokens are.
+fn split(folded: &str, out: &mut impl FnMut(Range<usize>)) {
     let mut script = Script::Separator;
     // Where the run and each of its characters begin; marks belong to the one before.
     let mut starts: Vec<usize> = Vec::new();
@@ -330,7 +372,7 @@ fn split(folded: &str, out: &mut impl FnMut(&str)) {
         }
         let next = Script::of(c, script);
         if next != script {
-            end_run(script, folded, &starts, at, out);
+            end_run(script, &starts, at, out);
             starts.clear();
             script = next;
         }
@@ -338,21 +380,21 @@ fn split(folded: &str, out: &mut impl FnMut(&str)) {
             starts.push(at);
         }
     }
-    end_run(script, folded, &starts, folded.len(), out);
+    end_run(script, &starts, folded.len(), out);
 }
 
 /// Gives the tokens of a run that ends before `end`.
-fn end_run(script: Script, folded: &str, starts: &[usize], end: usize, out: &mut impl FnMut(&str)) {
+fn end_run(script: Script, starts: &[usize], end: usize, out: &mut impl FnMut(Range<usize>)) {
     if script == Script::Separator {
         return;
     }
     for (place, start) in starts.iter().enumerate() {
         let start_of = |place: usize| starts.get(place).copied().unwrap_or(end);
         if script.has_single(place, starts.len()) {
-            out(&folded[*start..start_of(place + 1)]);
+            out(*start..start_of(place + 1));
         }
         if script.has_pairs() && place + 1 < starts.len() {
-            out(&folded[*start..start_of(place + 2)]);
+            out(*start..start_of(place + 2));
         }
     }
 }
@@ -373,6 +415,40 @@ mod tests {
         let mut found = Vec::new();
         terms(text, |term| found.push(term.to_owned()));
         found
+    }
+
+    /// The tokens of a text as they are written in it.
+    fn written(text: &str) -> Vec<(String, &str)> {
+        let mut found = Vec::new();
+        places(text, |range, token| found.push((token.to_owned(), &text[range])));
+        found
+    }
+
+    #[test]
+    fn tokens_are_told_where_they_are_written() {
+        let found = |text| written(text).into_iter().map(|(_, written)| written).collect::<Vec<_>>();
+        assert_eq!(found("It's “Café”, de\u{301}jà — ok"), ["It", "s", "Café", "de\u{301}jà", "ok"]);
+        assert_eq!(found("Straße №5 ﬁle"), ["Straße", "5", "ﬁle"]);
+        assert_eq!(found("在北京, x"), ["在", "在北", "北", "北京", "京", "x"]);
+        assert_eq!(found("ｶﾞｽ"), ["ｶﾞｽ"]);
+        assert_eq!(found("می\u{200c}روم"), ["می", "روم"]);
+        assert_eq!(found(""), [""; 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn tokens_with_places_are_the_tokens(text in any::<String>()) {
+            let found: Vec<String> = written(&text).into_iter().map(|(token, _)| token).collect();
+            prop_assert_eq!(found, tokens_of(&text));
+        }
+
+        #[test]
+        fn tokens_with_places_are_the_tokens_in_mixed_scripts(
+            text in "([a-zA-Z0-9 ,.é\u{301}ßﬁ№\u{627}-\u{64a}\u{200c}\u{200d}東京한국어\u{1100}-\u{11ff}ガｶﾞไทยก\u{93f}क\u{94d}😀\u{fe0f}]){0,24}",
+        ) {
+            let found: Vec<String> = written(&text).into_iter().map(|(token, _)| token).collect();
+            prop_assert_eq!(found, tokens_of(&text));
+        }
     }
 
     /// Whether each term of the query is one of the text.

@@ -355,29 +355,27 @@ async fn vocabulary(tx: &mut Tx, corpus: Corpus, account: AccountId) -> Result<V
     rows.into_iter().map(entry).collect()
 }
 
-/// The ids of the memories that have all of the words, in order of their ids.
+/// The documents of the memories that have all of the words.
 ///
 /// # Errors
 /// As [`Tx::rows`].
-pub async fn matching_all(tx: &mut Tx, account: AccountId, terms: &Terms) -> Result<Vec<String>> {
+pub async fn matching_all(tx: &mut Tx, account: AccountId, terms: &Terms) -> Result<Vec<i64>> {
     let rows = match tx.dialect() {
         Dialect::Sqlite => {
             let (low, high) = account.doc_range();
             let words = terms.all_sqlite();
-            let sql = "select m.id from memory_fts f cross join memory m on m.doc = f.rowid \
-                       where f.memory_fts match $2 and f.rowid between $3 and $4 and m.account_id = $1 \
-                       order by m.id";
-            tx.rows(sql, &[account.0.into(), (&words).into(), low.into(), high.into()]).await?
+            let sql = "select rowid from memory_fts where memory_fts match $1 and rowid between $2 and $3";
+            tx.rows(sql, &[(&words).into(), low.into(), high.into()]).await?
         }
         Dialect::Postgres => {
             let stems = terms.words().iter().map(|word| lexeme(shortened(&word.stem)));
             let all: Vec<String> = std::iter::once(account_lexeme(account)).chain(stems).collect();
             let all = all.join(" & ");
-            let sql = "select id from memory where account_id = $1 and tsv @@ $2::text::tsquery order by id";
+            let sql = "select doc from memory where account_id = $1 and tsv @@ $2::text::tsquery";
             tx.rows(sql, &[account.0.into(), (&all).into()]).await?
         }
     };
-    rows.into_iter().map(|mut row| row.text(0)).collect()
+    rows.iter().map(|row| row.int(0)).collect()
 }
 
 /// A stem as a query of its own. Stems have letters, digits and marks only, so

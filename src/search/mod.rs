@@ -21,6 +21,7 @@ mod stems;
 mod terms;
 mod typo;
 pub mod vectors;
+pub mod why;
 
 use std::sync::Arc;
 

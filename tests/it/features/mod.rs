@@ -1,6 +1,8 @@
 //! Operations that the pages call, on the storage of the real server.
 
+mod moving;
 mod review;
+mod table;
 mod undo;
 
 use commonplace::auth::{Caller, ops as auth};
