@@ -8,6 +8,7 @@
 //! only [`trash`] reads, so no query can forget to leave it out.
 
 pub mod delete;
+pub mod duplicates;
 pub mod export;
 mod fingerprint;
 pub mod ops;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Memory, MemoryText, Version};
 use crate::clock::Micros;
-use crate::db::{Row, Tx, Value};
+use crate::db::{Dialect, Row, Tx, Value};
 use crate::embed::Vector;
 use crate::error::Result;
 use crate::id::{AccountId, BucketId};
@@ -125,6 +125,57 @@ pub(super) async fn by_docs(tx: &mut Tx, account: AccountId, docs: &[i64]) -> Re
                where {unindexed m.account_id} = $1 and m.doc {in $2}";
     let rows = tx.rows(sql, &[account.0.into(), docs.into()]).await?;
     rows.into_iter().map(|row| Ok((row.int(9)?, memory(row)?))).collect()
+}
+
+/// What a memory is compared by.
+pub(super) struct Comparable {
+    pub doc: i64,
+    pub fingerprint: i64,
+    pub vector: Option<Vector>,
+}
+
+/// The memories before a document, newest first, at most `limit`.
+pub(super) async fn comparable(
+    tx: &mut Tx,
+    account: AccountId,
+    space: i64,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<Comparable>> {
+    let sql = match tx.dialect() {
+        Dialect::Sqlite => {
+            "select doc, fingerprint, case when embedder = $2 then embedding end from memory \
+             where doc > $3 and doc < $4 and {unindexed account_id} = $1 order by doc desc limit $5"
+        }
+        Dialect::Postgres => {
+            "select doc, fingerprint, case when embedder = $2 then halfvec_send(embedding) end from memory \
+             where doc > $3 and doc < $4 and account_id = $1 order by doc desc limit $5"
+        }
+    };
+    let values = [account.0.into(), space.into(), account.doc_range().0.into(), before.into(), limit.into()];
+    let is_half = tx.dialect() == Dialect::Postgres;
+    let comparable = |mut row: Row| {
+        let bytes = row.bytes_or_null(2)?;
+        let bytes = bytes.map(|bytes| if is_half { of_halves(&bytes) } else { bytes });
+        let vector = bytes.as_deref().and_then(Vector::from_bytes);
+        Ok(Comparable { doc: row.int(0)?, fingerprint: row.int(1)?, vector })
+    };
+    tx.rows(sql, &values).await?.into_iter().map(comparable).collect()
+}
+
+/// The bytes of an embedding in the form in which `PostgreSQL` sends it: two
+/// numbers of 16 bits, then one of half precision for each dimension. All are
+/// whole and from -127 to 127.
+fn of_halves(sent: &[u8]) -> Vec<u8> {
+    let halves = sent.get(4..).unwrap_or_default().as_chunks::<2>().0;
+    let whole = |half: &[u8; 2]| {
+        let bits = u16::from_be_bytes(*half);
+        let exponent = (bits >> 10) & 0x1f;
+        let magnitude = if exponent < 15 { 0 } else { ((bits & 0x3ff) | 0x400) >> (25_u16.saturating_sub(exponent)) };
+        let [_, magnitude] = magnitude.to_be_bytes();
+        if bits >> 15 == 1 { magnitude.wrapping_neg() } else { magnitude }
+    };
+    halves.iter().map(whole).collect()
 }
 
 pub(super) async fn versions(tx: &mut Tx, account: AccountId, id: &str) -> Result<Vec<Version>> {

@@ -66,6 +66,8 @@ struct Shared {
     indexes: Indexes,
     /// Rung when something is stored without its embedding.
     backlog: Notify,
+    /// Held by the one comparison of all of an account's memories at a time.
+    comparing: tokio::sync::Mutex<()>,
 }
 
 /// An embedding as it is stored.
@@ -88,7 +90,13 @@ impl Search {
             Some(space) => space,
             None => db.write(embedder.space(), |tx, name| rows::number_space(tx, name).boxed()).await?,
         };
-        let shared = Shared { embedder, space, indexes: Indexes::new(budget), backlog: Notify::new() };
+        let shared = Shared {
+            embedder,
+            space,
+            indexes: Indexes::new(budget),
+            backlog: Notify::new(),
+            comparing: tokio::sync::Mutex::default(),
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -120,6 +128,12 @@ impl Search {
     /// Has what is embedded beside requests look for something to do.
     pub fn wake(&self) {
         self.shared.backlog.notify_one();
+    }
+
+    /// The turn to compare all of an account's memories with each other, which
+    /// takes memory and a processor for itself.
+    pub async fn turn_to_compare(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.shared.comparing.lock().await
     }
 
     /// The number of the space that embeddings are made in.

@@ -38,11 +38,13 @@
 mod chunk;
 mod hits;
 mod kernels;
+mod near;
 mod query;
 mod rotation;
 
 use chunk::Chunk;
 use hits::{Best, Hit};
+pub use near::Near;
 use query::Query;
 use rotation::Rotation;
 

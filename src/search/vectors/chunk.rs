@@ -51,6 +51,21 @@ impl Chunk {
         self.dimensions.div_ceil(64)
     }
 
+    /// The vector of a slot, or zeros.
+    pub fn values(&self, row: usize) -> &[i8] {
+        &self.values[row * self.dimensions..][..self.dimensions]
+    }
+
+    /// 1 / |x|₂ of a slot, or 0.
+    pub fn inverse_norm(&self, row: usize) -> f32 {
+        self.inverse_norms[row]
+    }
+
+    /// One of the words of signs of a slot.
+    pub fn word(&self, row: usize, word: usize) -> u64 {
+        self.codes[row / LANES * self.words() + word][row % LANES]
+    }
+
     fn values_mut(&mut self, row: usize) -> &mut [i8] {
         &mut self.values[row * self.dimensions..][..self.dimensions]
     }
