@@ -6,6 +6,7 @@
 
 pub mod oauth;
 pub mod ops;
+pub mod own;
 mod rows;
 pub mod session;
 

@@ -16,6 +16,8 @@ use crate::{bucket, history, memory, receipt, search};
 
 /// What every token begins with, so that people and secret scanners know one.
 const PREFIX: &str = "cmpl_";
+/// What the ids of tokens begin with.
+pub(super) const TOKEN_PREFIX: &str = "tok";
 /// Hexadecimal digits of the look-up part and of the secret part.
 const LOOKUP: usize = 16;
 const SECRET: usize = 64;
@@ -191,6 +193,14 @@ pub async fn create_token(
     scopes: Scopes,
     expires_at: Option<Micros>,
 ) -> Result<(String, Token)> {
+    let (secret, token) = new_token(app, name, scopes, expires_at)?;
+    let args = (account, token.clone(), hash(&secret));
+    app.db.write(args, |tx, (account, token, hash)| rows::insert_token(tx, *account, token, hash).boxed()).await?;
+    Ok((secret, token))
+}
+
+/// A token that is not stored yet, and its secret text.
+pub(super) fn new_token(app: &App, name: &str, scopes: Scopes, expires_at: Option<Micros>) -> Result<(String, Token)> {
     if !(1..=100).contains(&name.chars().count()) || name.chars().any(char::is_control) {
         return Err(Error::invalid("A token's name has 1 to 100 characters."));
     }
@@ -198,7 +208,7 @@ pub async fn create_token(
     let secret = format!("{PREFIX}{lookup}_{}", hex::encode(id::random::<{ SECRET / 2 }>()?));
     let now = app.clock.now();
     let token = Token {
-        id: id::new("tok", now)?,
+        id: id::new(TOKEN_PREFIX, now)?,
         name: name.to_owned(),
         lookup,
         scopes,
@@ -206,8 +216,6 @@ pub async fn create_token(
         expires_at,
         last_used_at: None,
     };
-    let args = (account, token.clone(), hash(&secret));
-    app.db.write(args, |tx, (account, token, hash)| rows::insert_token(tx, *account, token, hash).boxed()).await?;
     Ok((secret, token))
 }
 

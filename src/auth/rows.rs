@@ -108,6 +108,12 @@ pub(super) async fn tokens(tx: &mut Tx, account: AccountId) -> Result<Vec<Token>
     rows.into_iter().map(token).collect()
 }
 
+/// Removes the token with this id; whether there was one.
+pub(super) async fn delete_token(tx: &mut Tx, account: AccountId, id: &str) -> Result<bool> {
+    let sql = "delete from api_token where account_id = $1 and id = $2";
+    Ok(tx.execute(sql, &[account.0.into(), id.into()]).await? > 0)
+}
+
 /// Removes the tokens with this id or name; how many there were.
 pub(super) async fn delete_tokens(tx: &mut Tx, account: AccountId, id_or_name: &str) -> Result<u64> {
     let sql = "delete from api_token where account_id = $1 and (id = $2 or name = $2)";
