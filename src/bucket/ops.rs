@@ -119,13 +119,44 @@ pub async fn delete(app: &App, caller: &Caller, id: BucketId, contents: Contents
         .db
         .write((draft, id, contents), |tx, (draft, id, contents)| delete_in(tx, draft, *id, *contents).boxed())
         .await?;
-    match deleted {
+    match deleted.deleted {
         Some(deleted) => memory::delete::finish(app, deleted).await.map(Some),
         None => Ok(None),
     }
 }
 
-async fn delete_in(tx: &mut Tx, draft: &receipt::Draft, id: BucketId, contents: Contents) -> Result<Option<Deleted>> {
+/// Merges a bucket into another: its memories are moved there, and it is removed,
+/// in one transaction. How many memories were moved.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `write`, [`Error::NotFound`] for either
+/// bucket, [`Error::Conflict`] for General as the one to go, and for a bucket into itself.
+pub async fn merge(app: &App, caller: &Caller, from: BucketId, into: BucketId) -> Result<usize> {
+    caller.require(Scope::Write)?;
+    if from == into {
+        return Err(Error::Conflict("A bucket can't be merged into itself; choose another one.".to_owned()));
+    }
+    let draft = receipt::Draft::new(app, caller, Operation::DeleteBucket, false)?;
+    let merged = app.db.write((draft, from, into), |tx, (draft, from, into)| {
+        async move {
+            let emptied = delete_in(tx, draft, *from, Contents::MoveTo(Some(*into))).await?;
+            // An empty bucket would be merged into one that there is not. The error undoes it.
+            existing(tx, draft.account, *into).await?;
+            Ok(emptied)
+        }
+        .boxed()
+    });
+    Ok(merged.await?.moved)
+}
+
+/// What became of the memories in a bucket that is gone.
+#[derive(Debug, Default)]
+struct Emptied {
+    moved: usize,
+    deleted: Option<Deleted>,
+}
+
+async fn delete_in(tx: &mut Tx, draft: &receipt::Draft, id: BucketId, contents: Contents) -> Result<Emptied> {
     let account = draft.account;
     auth::advance(tx, account, 1).await?;
     let bucket = existing(tx, account, id).await?;
@@ -133,7 +164,7 @@ async fn delete_in(tx: &mut Tx, draft: &receipt::Draft, id: BucketId, contents: 
         return Err(Error::Conflict("The General bucket can't be deleted.".to_owned()));
     }
     let ids = memory::rows::ids_in_bucket(tx, account, id).await?;
-    let mut deleted = None;
+    let mut emptied = Emptied::default();
     match contents {
         _ if ids.is_empty() => {}
         Contents::None => {
@@ -146,12 +177,14 @@ async fn delete_in(tx: &mut Tx, draft: &receipt::Draft, id: BucketId, contents: 
             let target = rows::find(tx, account, target.map(BucketRef::Id).as_ref()).await?;
             let target = target.filter(|target| target.id != id);
             let target = target.ok_or_else(|| Error::not_found("There is no such bucket to move the memories to."))?;
-            memory::ops::move_in(tx, account, &ids, target.id, draft.now).await?;
+            emptied.moved = memory::ops::move_in(tx, account, &ids, target.id, draft.now).await?;
         }
-        Contents::Delete { .. } => deleted = Some(memory::delete::remove(tx, draft, &ids, ids.len()).await?),
+        Contents::Delete { .. } => {
+            emptied.deleted = Some(memory::delete::remove(tx, draft, &ids, ids.len()).await?);
+        }
     }
     rows::delete(tx, account, id).await?;
-    Ok(deleted)
+    Ok(emptied)
 }
 
 /// The bucket with this id.

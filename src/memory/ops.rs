@@ -353,6 +353,34 @@ async fn update(
     Ok(version)
 }
 
+/// Gives a memory the text that it had as an older version. That is a change like
+/// any other: what it is now becomes a version, and its bucket stays. Its version afterwards.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `write`, [`Error::NotFound`] for the
+/// memory and for the version.
+pub async fn restore_version(app: &App, caller: &Caller, id: &str, version: i64) -> Result<i64> {
+    caller.require(Scope::Write)?;
+    if !is_memory_id(id) {
+        return Err(no_memory());
+    }
+    // A version never changes, so that its text can be read and embedded beforehand.
+    let args = (caller.account, vec![id.to_owned()], version);
+    let text = app.db.read(args, |tx, (account, ids, version)| {
+        async move {
+            let memory = rows::by_ids(tx, *account, ids).await?.pop().ok_or_else(no_memory)?;
+            let text = rows::version_text(tx, *account, &memory.id, *version).await?;
+            text.ok_or_else(|| Error::not_found("This memory has no older version with that number."))
+        }
+        .boxed()
+    });
+    let text = MemoryText::new(text.await?, usize::MAX)?;
+    match update(app, caller, id.to_owned(), Some(text), None).await {
+        Err(Error::RejectedIds(_)) => Err(no_memory()),
+        restored => restored,
+    }
+}
+
 /// Moves memories, all of them or none. Their ids, each once, in order of the request.
 ///
 /// # Errors

@@ -193,6 +193,13 @@ pub(super) async fn versions(tx: &mut Tx, account: AccountId, id: &str) -> Resul
     rows.into_iter().map(version).collect()
 }
 
+/// The text that a memory had as an older version.
+pub(super) async fn version_text(tx: &mut Tx, account: AccountId, id: &str, version: i64) -> Result<Option<String>> {
+    let sql = "select text from memory_version where account_id = $1 and memory_id = $2 and version = $3";
+    let row = tx.row(sql, &[account.0.into(), id.into(), version.into()]).await?;
+    row.map(|mut row| row.text(0)).transpose()
+}
+
 /// Which of these ids are memories, and in which bucket, in order of the ids.
 pub(super) async fn locate(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<Vec<(String, BucketId)>> {
     let sql = "select id, bucket_id from memory where account_id = $1 and id {in $2} order by id";

@@ -1,9 +1,11 @@
 //! Operations that the pages call, on the storage of the real server.
 
+mod many;
 mod moving;
 mod review;
 mod table;
 mod undo;
+mod upkeep;
 
 use commonplace::auth::{Caller, ops as auth};
 

@@ -16,7 +16,6 @@ use crate::harness::{Engine, Server, on_both_engines};
 on_both_engines!(
     all_that_match_are_moved_and_counted,
     another_account_moves_and_exports_nothing,
-    ten_thousand_are_moved_at_once,
     a_selection_is_exported_in_every_form,
     an_export_leaves_out_what_is_deleted_before_it_is_read,
 );
@@ -73,19 +72,6 @@ async fn another_account_moves_and_exports_nothing(engine: Engine) {
         assert_eq!(read(&server, &bobs, selection, Format::Text).await, "");
     }
     assert_eq!(ann.get("/api/buckets").await.ok()[0]["memoryCount"], json!(1));
-}
-
-async fn ten_thousand_are_moved_at_once(engine: Engine) {
-    let server = Server::start(engine).await;
-    let (ann, caller) = person(&server, "ann").await;
-    ann.remember_all(&(0..10_000).map(|n| format!("Fact {n}")).collect::<Vec<_>>()).await;
-    let work = BucketRef::Id(BucketId::parse(&ann.bucket("Work").await).expect("an id"));
-    let all = Selection::Where(Conditions::default());
-    let moved = ops::move_selected(&server.app, &caller, all.clone(), work.clone()).await.expect("moved");
-    assert_eq!(moved, Moved { moved: 10_000, there: 0, missing: 0 });
-    assert_eq!(bucket::ops::miscounted(&server.app).await.expect("counted"), 0);
-    let file: Value = serde_json::from_str(&read(&server, &caller, all, Format::Json).await).expect("JSON");
-    assert_eq!(file["memories"].as_array().map(Vec::len), Some(10_000));
 }
 
 async fn a_selection_is_exported_in_every_form(engine: Engine) {

@@ -15,7 +15,6 @@ on_both_engines!(
     what_was_reviewed_is_what_is_deleted,
     nothing_is_deleted_where_the_selection_is_another_by_now,
     a_review_knows_no_memory_of_another_account,
-    ten_thousand_are_reviewed_and_deleted_exactly,
     of_two_deletions_of_one_review_one_happens,
 );
 
@@ -107,20 +106,6 @@ async fn a_review_knows_no_memory_of_another_account(engine: Engine) {
         assert_eq!(deleted.expect("nothing").ids, [""; 0]);
     }
     assert_eq!((ann.texts().await.len(), bob.texts().await.len()), (1, 0));
-}
-
-async fn ten_thousand_are_reviewed_and_deleted_exactly(engine: Engine) {
-    let server = Server::start(engine).await;
-    let (ann, caller) = person(&server, "ann").await;
-    let memory = |n: usize| json!({"text": format!("Fact {n}"), "bucket": if n % 4 == 0 { "Home" } else { "Work" }});
-    ann.post("/api/import", json!((0..10_000).map(memory).collect::<Vec<_>>())).await.ok();
-    let all = || Selection::Where(Conditions::default());
-    let review = delete::review(&server.app, &caller, all()).await.expect("a review");
-    let counts: Vec<usize> = review.buckets.iter().map(|share| share.count).collect();
-    assert_eq!((review.total, counts), (10_000, vec![7_500, 2_500]));
-    let deleted = delete::reviewed(&server.app, &caller, all(), review.confirmation, false).await.expect("deleted");
-    assert_eq!(deleted.ids.len(), 10_000);
-    assert_eq!(ann.texts().await, [""; 0]);
 }
 
 async fn of_two_deletions_of_one_review_one_happens(engine: Engine) {

@@ -18,7 +18,6 @@ on_both_engines!(
     a_deletion_is_undone_whole_and_alone,
     what_was_purged_or_came_back_before_is_told,
     nobody_undoes_a_deletion_of_another,
-    ten_thousand_come_back_at_once,
     of_two_undoings_each_memory_comes_back_once,
     a_deletion_of_conversations_is_undone_but_for_what_came_again,
 );
@@ -79,18 +78,6 @@ async fn nobody_undoes_a_deletion_of_another(engine: Engine) {
         assert!(matches!(refused, Err(Error::NotFound(_))), "{refused:?}");
     }
     assert_eq!(ann.texts().await, [""; 0]);
-}
-
-async fn ten_thousand_come_back_at_once(engine: Engine) {
-    let server = Server::start(engine).await;
-    let (ann, caller) = person(&server, "ann").await;
-    let texts: Vec<String> = (0..10_000).map(|n| format!("Fact {n}")).collect();
-    ann.remember_all(&texts).await;
-    let receipt = delete_all(&server, &caller).await;
-    let undone = trash::restore_deletion(&server.app, &caller, &receipt).await.expect("undone");
-    assert_eq!(undone.restored, 10_000);
-    assert_eq!(ann.texts().await.len(), 10_000);
-    assert_eq!(bucket::ops::miscounted(&server.app).await.expect("counted"), 0);
 }
 
 async fn of_two_undoings_each_memory_comes_back_once(engine: Engine) {
