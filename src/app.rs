@@ -11,6 +11,7 @@ use crate::db::Db;
 use crate::embed::Embedder;
 use crate::error::Result;
 use crate::llm::Llm;
+use crate::overview::usage::Pending;
 use crate::search::Search;
 
 /// The program's state. Clones share it; nothing in it must be known to another
@@ -29,6 +30,8 @@ pub struct App {
     pub config: Arc<Config>,
     /// What this process keeps in memory about callers.
     pub(crate) recent: Arc<Recent>,
+    /// What was counted and is not stored yet.
+    pub(crate) usage: Arc<Pending>,
     /// Told where a file was uploaded.
     pub(crate) uploads: Arc<Notify>,
 }
@@ -44,6 +47,15 @@ impl App {
         let db = Db::open(&config.location()?).await?;
         let search = Search::open(&db, embedder, config.search_memory_bytes).await?;
         let (config, llm) = (Arc::new(config), llm.map(Arc::new));
-        Ok(Self { db, clock, search, llm, config, recent: Arc::default(), uploads: Arc::default() })
+        Ok(Self {
+            db,
+            clock,
+            search,
+            llm,
+            config,
+            recent: Arc::default(),
+            usage: Arc::default(),
+            uploads: Arc::default(),
+        })
     }
 }

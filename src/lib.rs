@@ -20,6 +20,7 @@ pub mod llm;
 pub mod mcp;
 pub mod memory;
 pub mod outbound;
+pub mod overview;
 pub mod receipt;
 pub mod search;
 pub mod web;

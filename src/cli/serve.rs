@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::id::AccountId;
-use crate::{history, http, mcp, memory, search, web};
+use crate::{history, http, mcp, memory, overview, search, web};
 
 /// Name of the account made at the first start.
 const OWNER: &str = "owner";
@@ -77,21 +77,26 @@ pub fn router(app: App, addresses: Addresses) -> Result<Router> {
 }
 
 /// What a process does beside answering.
-pub(super) struct Chores([tokio::task::JoinHandle<()>; 3]);
+pub(super) struct Chores {
+    app: App,
+    tasks: [tokio::task::JoinHandle<()>; 3],
+}
 
 impl Chores {
     pub(super) fn begin(app: &App) -> Self {
         let housekeeping = tokio::spawn(keep_house(app.clone()));
         let embedding = tokio::spawn(search::backlog::keep_embedding(app.clone()));
-        Self([housekeeping, embedding, tokio::spawn(history::jobs::run::keep_importing(app.clone()))])
+        let importing = tokio::spawn(history::jobs::run::keep_importing(app.clone()));
+        Self { app: app.clone(), tasks: [housekeeping, embedding, importing] }
     }
 
     pub(super) async fn end(self) {
-        for task in self.0 {
+        for task in self.tasks {
             task.abort();
             // It is cancelled; the storage closes only when it is.
             let _cancelled = task.await;
         }
+        store_usage(&self.app).await;
     }
 }
 
@@ -145,6 +150,12 @@ pub(super) async fn first_account(app: &App) -> Result<Option<Account>> {
     }
 }
 
+async fn store_usage(app: &App) {
+    if let Err(error) = overview::usage::store(app).await {
+        tracing::error!(error = ?error, "what was counted could not be stored; trying again in a minute");
+    }
+}
+
 async fn keep_house(app: App) {
     loop {
         if let Err(error) = history::delete::purge_due(&app).await {
@@ -158,6 +169,7 @@ async fn keep_house(app: App) {
         if let Err(error) = history::jobs::run::tidy(&app).await {
             tracing::error!(error = ?error, "looking after imports failed; trying again in a minute");
         }
+        store_usage(&app).await;
         if let Err(error) = search::backlog::tidy(&app).await {
             tracing::error!(error = ?error, "tidying up after changes failed; trying again in a minute");
         }

@@ -277,6 +277,11 @@ pub async fn trash(app: &App, caller: &Caller, skip: i64, limit: i64) -> Result<
     app.db.read(args, |tx, (account, skip, limit)| rows::trash(tx, *account, *skip, *limit).boxed()).await
 }
 
+/// How many conversations are in the trash.
+pub(crate) async fn count_trash(tx: &mut Tx, account: AccountId) -> Result<i64> {
+    rows::count_trash(tx, account).await
+}
+
 /// Purges conversations that are in the trash: these, or all.
 ///
 /// # Errors

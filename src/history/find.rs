@@ -19,6 +19,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::AccountId;
 use crate::llm::{self, Llm};
+use crate::overview::usage;
 use crate::search::{self, Corpus, Filter, Lack, Mode, Request, Search};
 
 /// What a passage counts that was said at another time than the query names.
@@ -92,10 +93,14 @@ pub struct Found {
 /// # Errors
 /// [`Error::Forbidden`] without the scope `read`, [`Error::Invalid`] for a platform with NUL.
 pub async fn find(app: &App, caller: &Caller, query: &str, within: Within, limit: i64, around: usize) -> Result<Found> {
-    find_by(app, caller, query, Mode::Hybrid, within, limit, around).await
+    let begun = Instant::now();
+    let found = find_by(app, caller, query, Mode::Hybrid, within, limit, around).await?;
+    usage::count(app, caller.account, usage::Kind::Recall, begun.elapsed());
+    Ok(found)
 }
 
-/// The same by words or by meaning alone, in the order that those give.
+/// The same by words or by meaning alone, in the order that those give, and as a
+/// part of something that is counted.
 ///
 /// # Errors
 /// As [`find`].
@@ -306,9 +311,11 @@ pub async fn find_ordered(
     let until = llm.deadline();
     // What is ordered does not depend on how many are wanted.
     let seen = i64::try_from(refine::ORDERED).unwrap_or(i64::MAX).max(limit);
-    let mut found = find(app, caller, query, within, seen, around).await?;
+    let begun = Instant::now();
+    let mut found = find_by(app, caller, query, Mode::Hybrid, within, seen, around).await?;
     refine::reorder(llm, query, &mut found.hits, until).await;
     found.hits.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    usage::count(app, caller.account, usage::Kind::Recall, begun.elapsed());
     Ok(found)
 }
 
@@ -321,7 +328,8 @@ async fn look(
     manner: &Manner,
     until: Option<Instant>,
 ) -> Result<Found> {
-    let one = |query: String| async move { find(app, caller, &query, within.clone(), PASSAGES, 0).await };
+    let one =
+        |query: String| async move { find_by(app, caller, &query, Mode::Hybrid, within.clone(), PASSAGES, 0).await };
     let mut found = match (&app.llm, until) {
         (Some(llm), Some(until)) if manner.is_thorough => {
             // A third of the time for each step, so that some is left for writing.
@@ -382,6 +390,7 @@ pub async fn recall_in(
     within: &Within,
     manner: &Manner,
 ) -> Result<Vec<Recall>> {
+    let begun = Instant::now();
     let until = app.llm.as_ref().map(|llm| llm.deadline());
     let searches = questions.iter().map(|question| look(app, caller, &question.query, within, manner, until));
     let found = futures_util::future::try_join_all(searches).await?;
@@ -393,6 +402,7 @@ pub async fn recall_in(
     for (answer, found) in answers.iter_mut().zip(&found) {
         answer.lacks.clone_from(&found.lacks);
     }
+    usage::count(app, caller.account, usage::Kind::Recall, begun.elapsed());
     Ok(answers)
 }
 

@@ -8,8 +8,9 @@ use super::{Conversation, Message, rows};
 use crate::app::App;
 use crate::auth::{self, Caller, Scope};
 use crate::clock::Micros;
+use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::id;
+use crate::id::{self, AccountId};
 
 /// Longest condition, in characters.
 const MOST_CONDITION: usize = 1_000;
@@ -131,4 +132,9 @@ pub struct Volume {
 pub async fn overview(app: &App, caller: &Caller) -> Result<Vec<Volume>> {
     caller.require(Scope::Read)?;
     app.db.read(caller.account, |tx, account| rows::overview(tx, *account).boxed()).await
+}
+
+/// The same in a transaction.
+pub(crate) async fn volumes(tx: &mut Tx, account: AccountId) -> Result<Vec<Volume>> {
+    rows::overview(tx, account).await
 }

@@ -412,10 +412,15 @@ pub struct InTrash {
     pub deletion_id: String,
 }
 
+/// How many conversations are in the trash.
+pub(super) async fn count_trash(tx: &mut Tx, account: AccountId) -> Result<i64> {
+    let sql = "select count(*) from conversation_trash where account_id = $1";
+    tx.one(sql, &[account.0.into()]).await?.int(0)
+}
+
 /// The trash, latest deletions first, and how many it holds in all.
 pub(super) async fn trash(tx: &mut Tx, account: AccountId, skip: i64, limit: i64) -> Result<(Vec<InTrash>, i64)> {
-    let sql = "select count(*) from conversation_trash where account_id = $1";
-    let total = tx.one(sql, &[account.0.into()]).await?.int(0)?;
+    let total = count_trash(tx, account).await?;
     let sql = "select id, title, platform, created_at, deleted_at, purge_at, deletion_id from conversation_trash \
                where account_id = $1 order by deleted_at desc, id desc limit $3 offset $2";
     let in_trash = |mut row: Row| {

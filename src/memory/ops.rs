@@ -1,6 +1,7 @@
 //! Creating, finding and changing memories.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Instant;
 
 use futures_util::FutureExt;
 
@@ -14,6 +15,7 @@ use crate::clock::Micros;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{self, AccountId, BucketId};
+use crate::overview::usage;
 use crate::search::fuse::Scored;
 use crate::search::{self, Corpus, Correction, Embedding, Filter, Lack, Mode, Request, Search};
 
@@ -143,6 +145,8 @@ pub struct Found {
 /// [`Error::Forbidden`] without the scope `read`.
 pub async fn find(app: &App, caller: &Caller, find: Find) -> Result<Found> {
     caller.require(Scope::Read)?;
+    let begun = Instant::now();
+    let is_search = find.query.is_some();
     let request = match &find.query {
         Some(query) => {
             search::ask(app, Corpus::Memories, query, find.mode, find.filter.clone(), find.skip, find.limit).await
@@ -166,6 +170,9 @@ pub async fn find(app: &App, caller: &Caller, find: Find) -> Result<Found> {
         .boxed()
     });
     let found = found.await?;
+    if is_search {
+        usage::count(app, account, usage::Kind::Search, begun.elapsed());
+    }
     if found.is_unloaded {
         search::load_beside(app, Corpus::Memories, account);
     }

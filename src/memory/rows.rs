@@ -483,9 +483,14 @@ pub struct Trashed {
     pub deletion_id: String,
 }
 
+/// How many memories are in the trash.
+pub(super) async fn count_trash(tx: &mut Tx, account: AccountId) -> Result<i64> {
+    tx.one("select count(*) from trash where account_id = $1", &[account.0.into()]).await?.int(0)
+}
+
 /// The trash, latest deletions first, and how many it holds.
 pub(super) async fn trash(tx: &mut Tx, account: AccountId, skip: i64, limit: i64) -> Result<(Vec<Trashed>, i64)> {
-    let total = tx.one("select count(*) from trash where account_id = $1", &[account.0.into()]).await?.int(0)?;
+    let total = count_trash(tx, account).await?;
     let sql = "select id, text, bucket_id, bucket_name, source, created_at, deleted_at, purge_at, deletion_id \
                from trash where account_id = $1 order by deleted_at desc, doc desc limit $3 offset $2";
     let rows = tx.rows(sql, &[account.0.into(), skip.into(), limit.into()]).await?;

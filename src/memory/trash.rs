@@ -126,6 +126,11 @@ async fn take(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<(Vec<St
     Ok((taken, receipts))
 }
 
+/// How many memories are in the trash.
+pub(crate) async fn count(tx: &mut Tx, account: AccountId) -> Result<i64> {
+    rows::count_trash(tx, account).await
+}
+
 /// Which part of the trash to purge.
 #[derive(Debug, Clone)]
 pub enum Part {

@@ -10,7 +10,7 @@ use crate::harness::repository;
 /// What clients meet: each knows the features, and nothing of the others.
 const FACES: &[&str] = &["http", "mcp", "web", "cli"];
 /// What the server does.
-const FEATURES: &[&str] = &["memory", "bucket", "receipt", "history", "search", "jobs", "auth"];
+const FEATURES: &[&str] = &["memory", "bucket", "receipt", "history", "search", "overview", "jobs", "auth"];
 /// What everything stands on.
 const GROUND: &[&str] =
     &["address", "app", "body", "clock", "config", "db", "embed", "error", "failpoint", "id", "llm", "outbound"];
@@ -29,6 +29,7 @@ const GROUND_USES: &[(&str, &str, &str)] = &[
     ("src/db/sqlite/functions.rs", "search", "views of the schema call a function for what the index is given"),
     ("src/db/sqlite/functions.rs", "history", "as above, for the text of a chunk"),
     ("src/app.rs", "search", "what a process keeps in memory for searching is part of its state"),
+    ("src/app.rs", "overview", "what a process has counted and not stored yet is part of its state"),
     ("src/app.rs", "auth", "what a process keeps in memory about callers is part of its state"),
 ];
 

@@ -2,6 +2,7 @@
 
 mod many;
 mod moving;
+mod overview;
 mod review;
 mod table;
 mod undo;
