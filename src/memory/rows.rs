@@ -374,6 +374,50 @@ pub(super) async fn places(
     rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
 }
 
+/// How many of the documents that a filter accepts are on one side of a place.
+pub(super) async fn count_beyond(
+    tx: &mut Tx,
+    account: AccountId,
+    (filter, docs): (&Filter, Option<&[i64]>),
+    by: Time,
+    (side, from): (Side, (i64, i64)),
+) -> Result<i64> {
+    macro_rules! counted {
+        ($place:literal) => {
+            [
+                concat!(
+                    "select count(*) from memory m where m.account_id = $1 and $2 is null and ",
+                    accepted!(),
+                    "and ",
+                    $place
+                ),
+                concat!(
+                    "select count(*) from memory m where m.account_id = $1 and m.bucket_id = $2 and ",
+                    accepted!(),
+                    "and ",
+                    $place
+                ),
+                concat!(
+                    "select count(*) from memory m where {unindexed m.account_id} = $1 and m.doc {in $9} and ",
+                    accepted!(),
+                    "and ",
+                    $place
+                ),
+            ]
+        };
+    }
+    let statements = match (by, side) {
+        (Time::Created, Side::Later) => counted!("(m.created_at, m.doc) > ($7, $8)"),
+        (Time::Created, Side::Earlier) => counted!("(m.created_at, m.doc) < ($7, $8)"),
+        (Time::Updated, Side::Later) => counted!("(m.updated_at, m.doc) > ($7, $8)"),
+        (Time::Updated, Side::Earlier) => counted!("(m.updated_at, m.doc) < ($7, $8)"),
+    };
+    let mut values = condition_values(account, filter);
+    values.extend::<[Value<'_>; 2]>([from.0.into(), from.1.into()]);
+    values.extend(docs.map(Value::Ints));
+    tx.one(one_of(statements, filter, docs), &values).await?.int(0)
+}
+
 /// A time of a memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Time {

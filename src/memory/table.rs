@@ -87,6 +87,8 @@ pub struct Page {
     pub memories: Vec<Memory>,
     /// How many rows all pages have together.
     pub total: i64,
+    /// How many rows there are before its first.
+    pub skipped: i64,
     /// The place before its first row, where pages before it may be.
     pub previous: Option<Cursor>,
     /// The place after its last row, where pages after it may be.
@@ -130,12 +132,18 @@ pub async fn page(app: &App, caller: &Caller, ask: Ask) -> Result<Page> {
                     places.reverse();
                 }
                 let docs: Vec<i64> = places.iter().map(|(_, doc)| *doc).collect();
+                let ahead = if *order == Order::Oldest { Side::Earlier } else { Side::Later };
+                let skipped = match (places.first(), from) {
+                    (None, _) | (_, From::First) => 0,
+                    (Some(first), _) => rows::count_beyond(tx, *account, of, by, (ahead, *first)).await?,
+                };
                 let mut found = rows::by_docs(tx, *account, &docs).await?;
                 let cursor = |place: Option<&(i64, i64)>| place.map(|(time, doc)| Cursor { time: *time, doc: *doc });
                 let (before, after) = if is_backward { (is_more, edge.is_some()) } else { (edge.is_some(), is_more) };
                 Ok(Page {
                     memories: docs.iter().filter_map(|doc| found.remove(doc)).collect(),
                     total,
+                    skipped,
                     previous: cursor(places.first().filter(|_| before)),
                     next: cursor(places.last().filter(|_| after)),
                 })

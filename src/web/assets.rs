@@ -19,6 +19,11 @@ const PICTURE: &str = "image/svg+xml";
 const ALL: &[(&str, &str, &str)] = &[
     ("style.css", STYLE, include_str!("../../assets/style.css")),
     ("app.js", SCRIPT, include_str!("../../assets/app.js")),
+    ("actions.js", SCRIPT, include_str!("../../assets/actions.js")),
+    ("memories.css", STYLE, include_str!("../../assets/memories.css")),
+    ("memories.js", SCRIPT, include_str!("../../assets/memories.js")),
+    ("select.js", SCRIPT, include_str!("../../assets/select.js")),
+    ("review.js", SCRIPT, include_str!("../../assets/review.js")),
     ("icon.svg", PICTURE, include_str!("../../assets/icon.svg")),
 ];
 

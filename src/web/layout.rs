@@ -12,7 +12,12 @@ pub(super) struct Entry {
 }
 
 /// The navigation, in order: those pages that there are.
-const NAV: &[Entry] = &[Entry { path: "/", label: "Overview" }];
+const NAV: &[Entry] = &[
+    Entry { path: "/", label: "Overview" },
+    Entry { path: "/memories", label: "Memories" },
+    Entry { path: "/trash", label: "Trash" },
+    Entry { path: "/receipts", label: "Receipts" },
+];
 
 /// Whether there is a page in the navigation, so that others can lead to it.
 pub(super) fn is_page(path: &str) -> bool {
@@ -24,6 +29,14 @@ pub(super) fn is_page(path: &str) -> bool {
 const DONE: &[(&str, &str, &str)] = &[
     ("password", "Your password is changed. Other browsers are signed out.", ""),
     ("welcome", "Your password is set. From now on you sign in with it.", ""),
+    ("added", "The memory is stored.", ""),
+    ("known", "This bucket had that memory already, so nothing was added. Here it is.", ""),
+    ("moved", "1 memory was moved.", "# memories were moved."),
+    ("saved", "Your change is saved. What it was before is in the history below.", ""),
+    ("unchanged", "Nothing was changed.", ""),
+    ("version", "The older text is restored. What it replaced is in the history below.", ""),
+    ("restored", "1 memory is back.", "# memories are back."),
+    ("conversations-restored", "1 conversation is back.", "# conversations are back."),
     ("signed-out", "You are signed out.", ""),
     ("signed-out-everywhere", "You are signed out, here and in every other browser.", ""),
 ];

@@ -13,9 +13,14 @@ mod consent;
 mod cookie;
 mod form;
 mod layout;
+mod memories;
+mod moment;
 mod overview;
+mod receipts;
+mod review;
 mod sign_in;
 mod signed_in;
+mod trash;
 mod welcome;
 
 use std::sync::Arc;
@@ -58,6 +63,20 @@ pub fn router(app: App, addresses: Arc<Addresses>) -> Router {
         .route("/", get(overview::show))
         .route("/account", get(account::show))
         .route("/account/password", post(account::change_password))
+        .route("/memories", get(memories::list::show).post(memories::act::add))
+        .route("/memories/delete", post(memories::act::delete))
+        .route("/memories/move", post(memories::act::move_to))
+        .route("/memories/export", post(memories::act::send))
+        .route("/memories/duplicates", get(memories::duplicates::show))
+        .route("/memories/{id}", get(memories::one::show).post(memories::one::change))
+        .route("/memories/{id}/restore", post(memories::one::restore))
+        .route("/trash", get(trash::show))
+        .route("/trash/restore", post(trash::restore))
+        .route("/trash/purge", post(trash::purge))
+        .route("/trash/empty", post(trash::empty))
+        .route("/receipts", get(receipts::list))
+        .route("/receipts/{id}", get(receipts::show))
+        .route("/receipts/{id}/restore", post(receipts::undo))
         .route("/welcome", get(welcome::show).post(welcome::submit))
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/sign-out", post(sign_in::sign_out))

@@ -21,7 +21,7 @@ struct SignIn {
 }
 
 /// A path of this server and nothing else, so that a sign-in leads nowhere else.
-fn inside(next: &str) -> &str {
+pub(super) fn inside(next: &str) -> &str {
     let is_path = next.starts_with('/') && !next.starts_with("//");
     if is_path && !next.contains('\\') && !next.chars().any(char::is_control) { next } else { "/" }
 }

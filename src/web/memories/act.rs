@@ -1,0 +1,202 @@
+//! What is done with memories that were chosen: deleted after a review, moved,
+//! exported; and adding one.
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use futures_util::StreamExt as _;
+
+use super::PATH;
+use super::list::{Draft, whole};
+use super::view::View;
+use crate::app::App;
+use crate::bucket::BucketRef;
+use crate::error::{Error, Result};
+use crate::id::BucketId;
+use crate::memory::export;
+use crate::memory::ops::NewMemory;
+use crate::memory::select::Selection;
+use crate::memory::transfer::Format;
+use crate::memory::{self, MemoryText};
+use crate::web::layout::thousands;
+use crate::web::review::{MEMORIES, Review, count, reach};
+use crate::web::{Notice, Shown, SignedForm, redirect};
+
+/// Which memories a form is about, and where it came from.
+struct Chosen {
+    /// Those that are ticked.
+    ids: Vec<String>,
+    /// All that match instead.
+    is_all: bool,
+    view: View,
+    /// From the page of duplicates.
+    is_of_duplicates: bool,
+}
+
+impl Chosen {
+    fn read(form: &SignedForm) -> Result<Self> {
+        let kept = form.field("keep")?;
+        Ok(Self {
+            ids: form.fields.all("id").filter(|id| *id != kept).map(str::to_owned).collect(),
+            is_all: form.field("all")? == "1",
+            view: View::of_query(&form.field("where")?)?,
+            is_of_duplicates: form.field("back")? == "duplicates",
+        })
+    }
+
+    fn selection(&self) -> Result<Selection> {
+        match (self.is_all, self.ids.is_empty()) {
+            (true, _) => Ok(Selection::Where(self.view.conditions())),
+            (false, false) => Ok(Selection::Ids(self.ids.clone())),
+            (false, true) => Err(Error::invalid("No memory is chosen. Tick at least one, then try again.")),
+        }
+    }
+
+    /// Where one goes back to.
+    fn back(&self, more: &[(&str, String)]) -> String {
+        if !self.is_of_duplicates {
+            return self.view.address(more);
+        }
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(more).finish();
+        format!("{PATH}/duplicates?{query}")
+    }
+
+    /// What a form carries so that it is about the same again.
+    fn fields(self) -> Vec<(&'static str, String)> {
+        let mut fields = vec![("where", self.view.query())];
+        if self.is_of_duplicates {
+            fields.push(("back", "duplicates".to_owned()));
+        }
+        if self.is_all {
+            fields.push(("all", "1".to_owned()));
+        } else {
+            fields.extend(self.ids.into_iter().map(|id| ("id", id)));
+        }
+        fields
+    }
+}
+
+/// Shows what would be deleted, or deletes it where that is confirmed.
+pub(in crate::web) async fn delete(
+    State(app): State<App>,
+    headers: HeaderMap,
+    form: SignedForm,
+) -> Result<Response, Shown> {
+    let chosen = Chosen::read(&form)?;
+    let problem = match form.fields.get("confirmation")? {
+        None => None,
+        Some(confirmed) => {
+            let is_purge = form.field("what")? == "purge";
+            let confirmed = confirmed.to_owned();
+            match memory::delete::reviewed(&app, &form.by.caller, chosen.selection()?, confirmed, is_purge).await {
+                Ok(deleted) => {
+                    let receipt = deleted.receipt.unwrap_or_default();
+                    return Ok(redirect(&chosen.back(&[("deleted", receipt)]))?);
+                }
+                Err(Error::Conflict(_)) => Some(
+                    "Something changed since you looked, so nothing was deleted. This is what would be deleted now."
+                        .to_owned(),
+                ),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    };
+    let found = memory::delete::review(&app, &form.by.caller, chosen.selection()?).await?;
+    let mut remarks = Vec::new();
+    if found.missing > 0 {
+        let are = if found.missing == 1 { "is" } else { "are" };
+        remarks.push(format!("{} that you chose {are} gone already.", count(found.missing, MEMORIES)));
+    }
+    let days = app.config.trash_days;
+    let title = match found.total {
+        0 => "Nothing to delete".to_owned(),
+        total => format!("Delete {}?", count(total, MEMORIES)),
+    };
+    let cancel = chosen.back(&[]);
+    let mut fields = chosen.fields();
+    fields.push(("confirmation", found.confirmation));
+    let review = Review {
+        title,
+        csrf: form.by.session.csrf().to_owned(),
+        action: "/memories/delete",
+        fields,
+        total: found.total,
+        shares: found.buckets.into_iter().map(|share| (share.name, thousands(share.count as u64))).collect(),
+        remarks,
+        problem,
+        trash_days: (days > 0).then_some(days),
+        reach: reach(&app),
+        button: format!("Delete {}", count(found.total, MEMORIES)),
+        cancel,
+    };
+    Ok(review.show(&form.by, &headers, PATH))
+}
+
+/// Moves them to a bucket.
+pub(in crate::web) async fn move_to(State(app): State<App>, form: SignedForm) -> Result<Response, Shown> {
+    let chosen = Chosen::read(&form)?;
+    let bucket = BucketId::read(&form.field("to_bucket")?);
+    let bucket = bucket.ok_or_else(|| Error::invalid("Choose the bucket to move them to."))?;
+    let moved =
+        memory::ops::move_selected(&app, &form.by.caller, chosen.selection()?, BucketRef::Id(bucket)).await?.moved;
+    Ok(redirect(&Notice::address(&chosen.back(&[]), "moved", u64::try_from(moved).ok()))?)
+}
+
+/// Sends them as a file.
+pub(in crate::web) async fn send(State(app): State<App>, form: SignedForm) -> Result<Response, Shown> {
+    let chosen = Chosen::read(&form)?;
+    let format = Format::named(&form.field("format")?)?;
+    let (kind, name) = match format {
+        Format::Json => ("application/json", "attachment; filename=\"memories.json\""),
+        Format::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"memories.csv\""),
+        Format::Text => ("text/plain; charset=utf-8", "attachment; filename=\"memories.txt\""),
+    };
+    let mut export = export::begin(&app, &form.by.caller, chosen.selection()?, format).await?;
+    // The first piece is read before the answer begins, so that a failure is still an error.
+    let first = export.piece().await?.unwrap_or_default();
+    let rest = futures_util::stream::try_unfold(export, async |mut export| {
+        Ok::<_, Error>(export.piece().await?.map(|piece| (Bytes::from(piece), export)))
+    });
+    let whole = futures_util::stream::once(async { Ok(Bytes::from(first)) }).chain(rest);
+    let mut response = Response::new(Body::from_stream(whole));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(name));
+    Ok(response)
+}
+
+/// What a browser sends of a text that is written in a form: its line breaks are two characters.
+pub(super) fn typed(text: &str) -> String {
+    text.replace("\r\n", "\n").trim().to_owned()
+}
+
+/// The bucket that a form names by its id; none where it names none.
+pub(super) fn bucket_named(id: &str) -> Result<Option<BucketId>> {
+    if id.is_empty() {
+        return Ok(None);
+    }
+    BucketId::read(id).map(Some).ok_or_else(|| Error::invalid("There is no such bucket."))
+}
+
+/// Adds a memory.
+pub(in crate::web) async fn add(State(app): State<App>, form: SignedForm) -> Result<Response, Shown> {
+    let (text, bucket) = (form.field("text")?, form.field("into")?);
+    let added = match MemoryText::new(typed(&text), app.config.max_text_chars) {
+        Ok(text) => {
+            let into = bucket_named(&bucket)?.map(BucketRef::Id);
+            let new = NewMemory { text, bucket: into, source: Some("dashboard".to_owned()), created_at: None };
+            memory::ops::create(&app, &form.by.caller, new).await
+        }
+        Err(error) => Err(error),
+    };
+    match added {
+        Ok(added) if added.duplicate => Ok(redirect(&Notice::address(&format!("{PATH}/{}", added.id), "known", None))?),
+        Ok(_) => Ok(redirect(&Notice::address(PATH, "added", None))?),
+        Err(Error::Invalid(problem)) => {
+            let draft = Draft { text, bucket, problem: Some(problem.replace("The field 'text'", "The text")) };
+            whole(&app, &form.by, StatusCode::BAD_REQUEST, draft).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
