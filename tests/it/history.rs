@@ -1,7 +1,7 @@
 //! Chat history: what is taken in is found, and taken in again changes nothing.
 
 mod crash;
-mod http;
+pub mod http;
 mod imports;
 
 use commonplace::auth::{Caller, ops as auth};

@@ -20,9 +20,23 @@ on_both_engines!(
 );
 
 /// Every page of the dashboard. Whoever adds one adds it here.
-const PAGES: &[&str] = &["/", "/account"];
+const PAGES: &[&str] = &["/", "/account", "/memories", "/memories/duplicates", "/trash", "/receipts"];
 /// Every form of the dashboard.
-const FORMS: &[&str] = &["/account/password", "/sign-out", "/sign-out-everywhere"];
+const FORMS: &[&str] = &[
+    "/account/password",
+    "/sign-out",
+    "/sign-out-everywhere",
+    "/memories",
+    "/memories/delete",
+    "/memories/move",
+    "/memories/export",
+    "/memories/mem_x",
+    "/memories/mem_x/restore",
+    "/trash/restore",
+    "/trash/purge",
+    "/trash/empty",
+    "/receipts/del_x/restore",
+];
 
 async fn every_page_has_the_headers_that_protect_it(engine: Engine) {
     let server = Server::start(engine).await;
