@@ -13,23 +13,22 @@ that failed what it said. Exits with 1 if one failed.
 import argparse
 import contextlib
 import os
-import re
 import secrets
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+
+from program import clean_environment, commonplace, serving  # noqa: E402
+
 MODULES = HERE / "node_modules"
 ENDPOINT = "/api/mcp/mcp"
-READY = re.compile(r"commonplace is ready at (\S+)")
-TOKEN = re.compile(r"\s+(cmpl_\w+)\s*")
-# Seconds that starting the server may take, and setting a password.
-START_LIMIT = 60
+# Seconds that installing the clients may take.
 INSTALL_LIMIT = 600
 
 
@@ -62,57 +61,19 @@ def install():
         sys.exit(f"npm ci exits with {npm.returncode}:\n{npm.stdout}{npm.stderr}")
 
 
-def clean_environment(home):
-    """The environment without settings of commonplace and without proxies."""
-    ours = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("COMMONPLACE_", "MEMORY_PLUGIN_")) and not name.lower().endswith("_proxy")
-    }
-    path = f"{MODULES / '.bin'}{os.pathsep}{os.environ['PATH']}"
-    return ours | {"PATH": path, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
-
-
-def set_password(program, password, environment):
-    command = [program, "user", "password"]
-    done = subprocess.run(command, env=environment, input=password, text=True, capture_output=True, timeout=START_LIMIT)
-    if done.returncode:
-        sys.exit(f"The password can't be set:\n{done.stdout}{done.stderr}")
+def environment_of(home):
+    """The environment, in which the clients' programs are found."""
+    return clean_environment(home) | {"PATH": f"{MODULES / '.bin'}{os.pathsep}{os.environ['PATH']}"}
 
 
 @contextlib.contextmanager
 def server(program, data, environment):
     """Starts a server, and answers its address, its owner's token and the owner's password."""
     environment = environment | {"COMMONPLACE_DATA_DIR": str(data)}
-    with tempfile.TemporaryFile("w+") as log:
-        command = [program, "serve", "--listen", "127.0.0.1:0"]
-        running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
-        too_long = threading.Timer(START_LIMIT, running.kill)
-        too_long.start()
-        try:
-            found = {}
-            for line in running.stdout:
-                for pattern in (READY, TOKEN):
-                    if match := pattern.fullmatch(line.rstrip("\n")):
-                        found[pattern] = match[1]
-                if len(found) == 2:
-                    break
-            else:
-                log.seek(0)
-                sys.exit(f"The server did not start:\n{log.read()}")
-            too_long.cancel()
-            threading.Thread(target=running.stdout.read, daemon=True).start()
-            password = secrets.token_urlsafe()
-            set_password(program, password, environment)
-            yield found[READY], found[TOKEN], password
-        finally:
-            too_long.cancel()
-            running.terminate()
-            try:
-                running.wait(START_LIMIT)
-            except subprocess.TimeoutExpired:
-                running.kill()
-                running.wait()
+    with serving(program, environment) as said:
+        password = secrets.token_urlsafe()
+        commonplace(program, environment, "user", "password", given=password)
+        yield said.address, said.token, password
 
 
 def drive(command, environment, seconds):
@@ -140,7 +101,7 @@ def drive(command, environment, seconds):
 
 def run(program, address, token, password, data, names, home):
     failed = False
-    base = clean_environment(home)
+    base = environment_of(home)
     nowhere = Path(home) / "nowhere"
     nowhere.mkdir()
     kinds = {
@@ -181,7 +142,7 @@ def main():
             failed = run(program, options.url.rstrip("/"), token, password, data, options.names, home)
         else:
             data = Path(home) / "data"
-            with server(program, data, clean_environment(home)) as (address, token, password):
+            with server(program, data, environment_of(home)) as (address, token, password):
                 failed = run(program, address, token, password, data, options.names, home)
     sys.exit(failed)
 

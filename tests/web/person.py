@@ -1,0 +1,201 @@
+"""A person at a browser, and the verbs with which stories are told.
+
+What a person uses is found by its role and its name, as in `find.js`, and never by
+a class, so that a page can be restyled. Every verb waits until it can be done.
+"""
+
+import re
+from pathlib import Path
+
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    StaleElementReferenceException,
+    TimeoutException,
+)
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+FIND = (Path(__file__).parent / "find.js").read_text()
+PASSWORD = "correct horse battery staple"
+# Seconds after which something does not come any more. No test depends on how much less it is.
+PATIENCE = 30
+
+# What a page may do while it is waited for.
+PASSING = (StaleElementReferenceException, ElementClickInterceptedException, ElementNotInteractableException)
+
+
+class Wrong(Exception):
+    """Something else happened than should."""
+
+
+def expect(holds, what):
+    if not holds:
+        raise Wrong(what)
+
+
+class Person:
+    def __init__(self, browser, name="owner"):
+        self.browser = browser
+        self.driver = browser.driver
+        self.name = name
+        self.place = None
+
+    # --- waiting ----------------------------------------------------------------
+
+    def waits(self, until, what):
+        """Waits until a condition holds; answers what it answers."""
+        try:
+            return WebDriverWait(self.driver, PATIENCE, 0.05, PASSING).until(lambda _: until())
+        except TimeoutException:
+            raise Wrong(f"{what} does not come at {self.driver.current_url}. The page says:\n{self.reads()}") from None
+
+    def settles(self):
+        """Waits until the page has come and asks for nothing more."""
+        ready = "return document.readyState === 'complete' && !document.querySelector('[aria-busy=true]')"
+        self.waits(lambda: self.browser.js(ready) and not self.browser.is_loading(), "The whole page")
+
+    # --- going about ------------------------------------------------------------
+
+    def opens(self, where):
+        self.driver.get(where if "://" in where else self.browser.address + where)
+        self.settles()
+
+    def is_at(self, path):
+        self.waits(lambda: self.path() == path, f"The page {path}")
+        self.settles()
+
+    def path(self):
+        return self.browser.js("return location.pathname")
+
+    def reads(self):
+        """All text that the page shows, as a person sees it."""
+        return self.browser.js("return document.body.innerText")
+
+    def everything(self):
+        """The same with what fields hold."""
+        fields = "return [...document.querySelectorAll('input, textarea')].map((field) => field.value).join('\\n')"
+        return f"{self.reads()}\n{self.browser.js(fields)}"
+
+    def sees(self, words):
+        self.waits(lambda: words in self.reads(), f"“{words}”")
+
+    def sees_no(self, words):
+        self.waits(lambda: words not in self.reads(), f"A page without “{words}”")
+
+    # --- using what is there ----------------------------------------------------
+
+    def all(self, role, name=None):
+        return self.browser.js(FIND, role, name, self.place)
+
+    def finds(self, role, name=None):
+        """The only thing of that role and name."""
+        one = self.waits(lambda: self.all(role, name), f"The {role} “{name}”" if name else f"A {role}")
+        expect(len(one) == 1, f"There are {len(one)} of the {role} “{name}” at {self.driver.current_url}")
+        return one[0]
+
+    def has(self, role, name=None):
+        return bool(self.all(role, name))
+
+    def _uses(self, role, name, how):
+        """Does something to an element, again where the page changed meanwhile."""
+        def use():
+            found = self.all(role, name)
+            if len(found) != 1:
+                return False
+            how(found[0])
+            return True
+
+        try:
+            WebDriverWait(self.driver, PATIENCE, 0.05, PASSING).until(lambda _: use())
+        except TimeoutException:
+            count = len(self.all(role, name))
+            raise Wrong(
+                f"The {role} “{name}” can't be used: there are {count} at {self.driver.current_url}. "
+                f"The page says:\n{self.reads()}"
+            ) from None
+
+    def presses(self, name):
+        self._uses("button", name, lambda button: button.click())
+
+    def follows(self, name):
+        self._uses("link", name, lambda link: link.click())
+        self.settles()
+
+    def fills(self, name, value):
+        def fill(field):
+            field.clear()
+            field.send_keys(value)
+
+        self._uses("field", name, fill)
+
+    def chooses(self, name, option):
+        self._uses("field", name, lambda field: Select(field).select_by_visible_text(option))
+
+    def checks(self, name, role="checkbox"):
+        self._uses(role, name, lambda box: None if box.is_selected() else box.click())
+
+    def gives(self, name, file):
+        self._uses("field", name, lambda field: field.send_keys(str(file)))
+
+    def types(self, *keys):
+        """Into whatever has the focus."""
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def focus(self):
+        """What has the focus."""
+        return self.driver.switch_to.active_element
+
+    def within(self, role, name=None):
+        """A person who looks at nothing but a part of the page."""
+        part = Person(self.browser, self.name)
+        part.place = self.finds(role, name)
+        return part
+
+    def row(self, words):
+        """The row of a table, or the item of a list, that has these words: looks at nothing else."""
+        def rows():
+            found = self.all("row") or self.all("article") or self.all("item")
+            return [row for row in found if words in row.text]
+
+        found = self.waits(rows, f"A row with “{words}”")
+        expect(len(found) == 1, f"There are {len(found)} rows with “{words}”")
+        part = Person(self.browser, self.name)
+        part.place = found[0]
+        return part
+
+    # --- signing in and out -----------------------------------------------------
+
+    def sets_password(self, link, password=PASSWORD):
+        """Opens a link for a first password and sets it."""
+        self.opens(link)
+        self.fills("Password", password)
+        self.fills("The same again", password)
+        self.presses("Set password and go on")
+        self.sees("Your password is set.")
+
+    def fills_in_sign_in(self, password=PASSWORD):
+        self.fills("User name", self.name)
+        self.fills("Password", password)
+        self.presses("Sign in")
+
+    def signs_in(self, password=PASSWORD):
+        self.opens("/sign-in")
+        self.fills_in_sign_in(password)
+        self.is_at("/")
+
+    def signs_out(self):
+        self.presses(f"Account: {self.name}")
+        self.presses("Sign out")
+        self.is_at("/sign-in")
+
+    # --- at the end -------------------------------------------------------------
+
+    def expects_nothing_wrong(self, but=()):
+        """No error in the console, nothing refused by the policy, no request elsewhere."""
+        wrong = [one for one in self.browser.taken_wrong() if not any(re.search(known, one) for known in but)]
+        expect(not wrong, "The browser notices:\n" + "\n".join(wrong))
+
+
+__all__ = ["Keys", "Person", "PASSWORD", "Wrong", "expect"]
