@@ -1,5 +1,11 @@
 """What is in the accounts whose pages are looked at: a life as it may be, and one full of markup."""
 
+import contextlib
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+
 LONG = "Donaudampfschifffahrtsgesellschaft" * 9
 # Texts that would do something if a page took them for anything but text. Whatever a script in
 # them does sets `__xss` or opens an alert, and whatever they load is called `markup`.
@@ -102,3 +108,48 @@ def full_of_markup(account):
     account.forgets(*gone)
     for place, text in enumerate(HOSTILE):
         account.heard("chatgpt", f"m{place}", text[:200], f"Said {text}", f"Answered {text}", f"# {text}\n\n- {text}")
+
+
+@contextlib.contextmanager
+def chatgpt_export(said):
+    """A file as ChatGPT gives it, with a conversation for each list of what is said in turn."""
+    with tempfile.TemporaryDirectory(prefix="commonplace-export-") as folder:
+        file = Path(folder) / "chatgpt-export.zip"
+        conversations = [conversation(number, messages) for number, messages in enumerate(said)]
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("conversations.json", json.dumps(conversations))
+            archive.writestr("user.json", json.dumps({"id": "user-1"}))
+            archive.writestr("chat.html", "<html></html>")
+        yield file
+
+
+def conversation(number, messages):
+    """One conversation of such a file: a tree of one branch."""
+    began = 1_770_000_000.5 + 3_600 * number
+    mapping = {"root": {"id": "root", "message": None, "parent": None, "children": ["n0"]}}
+    for place, text in enumerate(messages):
+        message = {
+            "id": f"c{number}-{place}",
+            "author": {"role": ("user", "assistant")[place % 2], "name": None, "metadata": {}},
+            "create_time": began + place,
+            "content": {"content_type": "text", "parts": [text]},
+            "status": "finished_successfully",
+            "weight": 1.0,
+            "metadata": {},
+            "recipient": "all",
+        }
+        mapping[f"n{place}"] = {
+            "id": f"n{place}",
+            "message": message,
+            "parent": f"n{place - 1}" if place else "root",
+            "children": [f"n{place + 1}"] if place + 1 < len(messages) else [],
+        }
+    return {
+        "id": f"c{number}",
+        "conversation_id": f"c{number}",
+        "title": f"Topic {number}",
+        "create_time": began,
+        "update_time": began + len(messages),
+        "mapping": mapping,
+        "current_node": f"n{len(messages) - 1}",
+    }

@@ -13,6 +13,7 @@ const ROLES = {
   row: "tbody tr, [role=row]",
   item: "li, [role=listitem]",
   region: "section, [role=region]",
+  navigation: "nav",
   article: "article",
   option: "option, [role=option]",
   alert: "[role=alert]",
@@ -28,7 +29,7 @@ function name(element, role) {
   if (label) return label.trim();
   if (element.labels?.length) return [...element.labels].map(text).join(" ");
   if (element.matches("input[type=submit], input[type=button]")) return element.value;
-  if (["field", "checkbox", "radio", "region", "dialog", "article"].includes(role)) return element.title;
+  if (["field", "checkbox", "radio", "region", "navigation", "dialog", "article"].includes(role)) return element.title;
   const images = [...element.querySelectorAll("img[alt]")].map((image) => image.alt).join(" ");
   return `${text(element)} ${images}`.trim() || element.title;
 }

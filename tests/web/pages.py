@@ -89,7 +89,7 @@ def name_of(path):
 def nav(person):
     """The pages of the navigation."""
     person.opens("/")
-    return person.browser.js("return [...document.querySelectorAll('nav a')].map((link) => link.getAttribute('href'))")
+    return person.browser.js("return [...document.querySelectorAll('nav[aria-label=Main] a')].map((link) => link.getAttribute('href'))")
 
 
 def pages(person):

@@ -62,6 +62,11 @@ class Person:
         self.driver.get(where if "://" in where else self.browser.address + where)
         self.settles()
 
+    def goes_to(self, page):
+        """By the navigation."""
+        self.within("navigation", "Main").follows(page)
+        self.waits(lambda: self.has("heading", page), f"The heading “{page}”")
+
     def is_at(self, path):
         self.waits(lambda: self.path() == path, f"The page {path}")
         self.settles()
@@ -70,8 +75,8 @@ class Person:
         return self.browser.js("return location.pathname")
 
     def reads(self):
-        """All text that the page shows, as a person sees it."""
-        return self.browser.js("return document.body.innerText")
+        """All text that is shown, as a person sees it."""
+        return self.browser.js("return (arguments[0] ?? document.body).innerText", self.place)
 
     def everything(self):
         """The same with what fields hold."""
@@ -130,6 +135,10 @@ class Person:
 
         self._uses("field", name, fill)
 
+    def types_into(self, name, value):
+        """As `fills`, by keys alone, for a field that answers while one types."""
+        self._uses("field", name, lambda field: field.send_keys(Keys.CONTROL, "a", Keys.NULL, value))
+
     def chooses(self, name, option):
         self._uses("field", name, lambda field: Select(field).select_by_visible_text(option))
 
@@ -138,6 +147,9 @@ class Person:
 
     def gives(self, name, file):
         self._uses("field", name, lambda field: field.send_keys(str(file)))
+
+    def clicks_with_shift(self, element):
+        ActionChains(self.driver).key_down(Keys.SHIFT).click(element).key_up(Keys.SHIFT).perform()
 
     def types(self, *keys):
         """Into whatever has the focus."""

@@ -65,6 +65,10 @@ class Account:
         query = {"purge": "true"} if purge else None
         return self.call("POST", "/api/memories/bulk-delete", {"memoryIds": list(ids)}, query)
 
+    def counts(self):
+        """How many memories there are."""
+        return sum(bucket["memoryCount"] for bucket in self.call("GET", "/api/buckets", query={"v": 2}))
+
     def finds(self, query):
         """The texts of the memories that a search finds."""
         found = self.call("GET", "/api/memory", query={"query": query, "count": 20})
@@ -90,6 +94,12 @@ class Place:
         self.commonplace("user", "add", name)
         self.commonplace("user", "password", name, given=PASSWORD)
         return Account(self.address, self.commonplace("token", "create", "tests", "--user", name).strip())
+
+    def files_with(self, word):
+        """The files of the server that have a word in them."""
+        folder = Path(self.environment["COMMONPLACE_DATA_DIR"])
+        files = [file for file in folder.rglob("*") if file.is_file()]
+        return [file.name for file in files if word.encode() in file.read_bytes()]
 
     @contextlib.contextmanager
     def visitor(self, name="owner"):
