@@ -125,6 +125,39 @@ pub async fn delete(app: &App, caller: &Caller, id: BucketId, contents: Contents
     }
 }
 
+/// Deletes a bucket with the memories that a person was shown to be in it; `confirmed`
+/// is what [`memory::delete::review`] of the bucket gave.
+///
+/// # Errors
+/// As [`delete`]; [`Error::Conflict`] where other memories are in it by now, and
+/// nothing is deleted.
+pub async fn delete_reviewed(
+    app: &App,
+    caller: &Caller,
+    id: BucketId,
+    confirmed: String,
+    purge: bool,
+) -> Result<Option<Deleted>> {
+    caller.require(Scope::Write)?;
+    let purge = purge || app.config.trash_days == 0;
+    let draft = receipt::Draft::new(app, caller, Operation::DeleteBucket, purge)?;
+    let emptied = app.db.write((draft, id, confirmed, purge), |tx, (draft, id, confirmed, purge)| {
+        async move {
+            auth::advance(tx, draft.account, 1).await?;
+            let ids = memory::rows::ids_in_bucket(tx, draft.account, *id).await?;
+            if memory::delete::confirmation(draft.account, &ids) != *confirmed {
+                return Err(memory::delete::changed_since());
+            }
+            delete_in(tx, draft, *id, Contents::Delete { purge: *purge }).await
+        }
+        .boxed()
+    });
+    match emptied.await?.deleted {
+        Some(deleted) => memory::delete::finish(app, deleted).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 /// Merges a bucket into another: its memories are moved there, and it is removed,
 /// in one transaction. How many memories were moved.
 ///

@@ -85,14 +85,19 @@ pub fn leading(text: &str) -> usize {
 }
 
 /// A mark, where it stands.
-struct Mark {
-    start: usize,
-    end: usize,
-    numbers: Vec<usize>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// Where it begins, in bytes.
+    pub start: usize,
+    /// Where it is over, in bytes.
+    pub end: usize,
+    /// What it names.
+    pub numbers: Vec<usize>,
 }
 
 /// The marks of a text, in order.
-fn marks(text: &str) -> Vec<Mark> {
+#[must_use]
+pub fn marks(text: &str) -> Vec<Mark> {
     let mut marks = Vec::new();
     let mut at = 0;
     while let Some(skipped) = text[at..].find(['[', '【', '`']) {

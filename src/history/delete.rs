@@ -114,6 +114,87 @@ pub async fn preview(app: &App, caller: &Caller, which: Which, how: How) -> Resu
     Ok(Preview { confirmation: confirmation(caller.account, &ids), ids })
 }
 
+/// Which conversations a deletion is about.
+#[derive(Debug, Clone)]
+pub enum Selection {
+    /// Those with these ids, each counted once however often it is named.
+    Ids(Vec<String>),
+    /// All that meet these conditions.
+    Where(Which),
+}
+
+/// What a deletion would be about.
+#[derive(Debug, Clone)]
+pub struct Review {
+    /// How many conversations.
+    pub total: usize,
+    /// How many of these are pinned.
+    pub pinned: usize,
+    /// How many of the distinct ids asked for are no conversations of the caller's.
+    pub missing: usize,
+    /// Some of them, latest changed first.
+    pub some: Vec<Conversation>,
+    /// Stands for those that are not pinned, for [`delete_where`].
+    pub confirmation: String,
+    /// Stands for all of them.
+    pub confirmation_with_pinned: String,
+}
+
+/// Says what a deletion would be about, and names `limit` of it.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `write`, [`Error::Invalid`] for more ids
+/// than the limit and for a condition that none can be.
+pub async fn review(app: &App, caller: &Caller, selection: Selection, limit: i64) -> Result<Review> {
+    caller.require(Scope::Write)?;
+    let (which, ids, count) = match selection {
+        Selection::Ids(ids) => {
+            let (ids, count) = asked(app, ids)?;
+            (None, ids, count)
+        }
+        Selection::Where(which) => {
+            which.check()?;
+            (Some(which), Vec::new(), 0)
+        }
+    };
+    let args = (caller.account, which, ids, count, limit);
+    app.db
+        .read(args, |tx, (account, which, ids, count, limit)| {
+            async move {
+                let account = *account;
+                let (found, some, missing) = if let Some(which) = which {
+                    let (some, _) = rows::list(tx, account, which, 0, *limit).await?;
+                    (rows::ids_where(tx, account, which).await?, some, 0)
+                } else {
+                    let mut some = rows::by_ids(tx, account, ids).await?;
+                    some.sort_by(|a, b| (b.updated_at, &b.id).cmp(&(a.updated_at, &a.id)));
+                    let mut found: Vec<_> = some.iter().map(|one| (one.id.clone(), one.is_pinned)).collect();
+                    found.sort_unstable();
+                    some.truncate(usize::try_from(*limit).unwrap_or(usize::MAX));
+                    let missing = count - found.len();
+                    (found, some, missing)
+                };
+                let (total, mut all, mut unpinned) = (found.len(), Vec::new(), Vec::new());
+                for (id, is_pinned) in found {
+                    if !is_pinned {
+                        unpinned.push(id.clone());
+                    }
+                    all.push(id);
+                }
+                Ok(Review {
+                    total,
+                    pinned: total - unpinned.len(),
+                    missing,
+                    some,
+                    confirmation: confirmation(account, &unpinned),
+                    confirmation_with_pinned: confirmation(account, &all),
+                })
+            }
+            .boxed()
+        })
+        .await
+}
+
 async fn matching(tx: &mut Tx, account: AccountId, which: &Which, how: How) -> Result<Vec<String>> {
     let found = rows::ids_where(tx, account, which).await?;
     Ok(found.into_iter().filter(|(_, is_pinned)| how.pinned_too || !is_pinned).map(|(id, _)| id).collect())

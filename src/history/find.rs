@@ -68,6 +68,12 @@ pub struct Hit {
     pub score: f32,
     /// The place of its first message.
     pub first: usize,
+    /// From where in its first message it goes, in bytes.
+    pub start: usize,
+    /// The place of its last message.
+    pub last: usize,
+    /// Up to where in its last message it goes, in bytes.
+    pub stop: usize,
     /// Its messages, as much of each as the passage has.
     pub messages: Vec<Message>,
     /// Messages before and after it.
@@ -240,15 +246,29 @@ async fn read_hits(tx: &mut Tx, account: AccountId, ranked: Vec<Ranked>, around:
                 inside.push(message);
             }
         }
-        let first = usize::try_from(place.first).unwrap_or(0);
-        Some(Hit { doc, conversation, score, first, messages: inside, around: beside })
+        Some(Hit {
+            doc,
+            conversation,
+            score,
+            first: whole(place.first),
+            start: whole(place.start),
+            last: whole(place.last),
+            stop: whole(place.stop),
+            messages: inside,
+            around: beside,
+        })
     };
     Ok(ranked.into_iter().filter_map(hit).collect())
 }
 
 /// A place in a text, as near as it has one.
 fn clamp(text: &str, place: i64) -> usize {
-    text.floor_char_boundary(usize::try_from(place).unwrap_or(0))
+    text.floor_char_boundary(whole(place))
+}
+
+/// A number that is stored, which is never negative.
+fn whole(number: i64) -> usize {
+    usize::try_from(number).unwrap_or(0)
 }
 
 /// A question to the history.

@@ -58,7 +58,9 @@ pub enum Fault {
 }
 
 impl Fault {
-    fn told(self) -> &'static str {
+    /// What the model did, as the end of a sentence for anyone.
+    #[must_use]
+    pub fn told(self) -> &'static str {
         match self {
             Self::Failed(kind) => kind.told(),
             Self::Uncited => "cited no source",

@@ -184,7 +184,7 @@ mod tests {
             revision: 1,
             import: None,
         };
-        Hit { doc, conversation, score, first: 0, messages: Vec::new(), around: Vec::new() }
+        Hit { doc, conversation, score, first: 0, start: 0, last: 0, stop: 0, messages: Vec::new(), around: Vec::new() }
     }
 
     fn docs(hits: &[Hit]) -> Vec<i64> {

@@ -60,6 +60,20 @@ pub struct Summary {
     pub writer: Writer,
 }
 
+/// The summary of a conversation, where one is kept.
+///
+/// # Errors
+/// [`Error::Forbidden`] without the scope `read`.
+pub async fn kept(app: &App, caller: &Caller, id: &str) -> Result<Option<Summary>> {
+    caller.require(Scope::Read)?;
+    let args = (caller.account, id.to_owned());
+    let kept = app.db.read(args, |tx, (account, id)| rows::summary(tx, *account, id).boxed()).await?;
+    Ok(kept.map(|KeptSummary { text, model }| {
+        let writer = model.map_or(Writer::Nobody, Writer::Model);
+        Summary { conversation: id.to_owned(), text, writer }
+    }))
+}
+
 /// The summary of a conversation, as it is kept or made now.
 ///
 /// # Errors

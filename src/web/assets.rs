@@ -24,6 +24,9 @@ const ALL: &[(&str, &str, &str)] = &[
     ("memories.js", SCRIPT, include_str!("../../assets/memories.js")),
     ("select.js", SCRIPT, include_str!("../../assets/select.js")),
     ("review.js", SCRIPT, include_str!("../../assets/review.js")),
+    ("conversations.js", SCRIPT, include_str!("../../assets/conversations.js")),
+    ("history.css", STYLE, include_str!("../../assets/history.css")),
+    ("transfer.js", SCRIPT, include_str!("../../assets/transfer.js")),
     ("icon.svg", PICTURE, include_str!("../../assets/icon.svg")),
 ];
 

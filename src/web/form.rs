@@ -1,11 +1,13 @@
 //! Who a browser belongs to, and forms that this server's own pages sent.
 
+use axum::body::BodyDataStream;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use super::cookie::Cookie;
+use super::multipart::Multipart;
 use super::signed_in::{self, SignedIn};
 use super::{Shown, Web, host};
 use crate::auth::oauth::Params;
@@ -108,6 +110,40 @@ impl SignedForm {
     /// For one that is given twice.
     pub(super) fn field(&self, name: &str) -> Result<String> {
         Ok(self.fields.get(name)?.unwrap_or_default().to_owned())
+    }
+}
+
+/// A form with files of someone signed in, whose first field is the token; what
+/// follows has not been read.
+pub(super) struct SignedUpload {
+    pub parts: Multipart<BodyDataStream>,
+    pub by: SignedIn,
+}
+
+impl FromRequest<Web> for SignedUpload {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, web: &Web) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        check_origin(&parts.headers, web).map_err(shown)?;
+        let browser = Browser::from_request_parts(&mut parts, web).await.map_err(Shown::into_response)?;
+        let cookie = browser.cookie;
+        let Some((secret, session)) = browser.signed_in else { return Err(signed_in::sent_away(&parts)) };
+        let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        // A form without files has no token where it is looked for, whatever else it has.
+        let mut form = Multipart::new(kind, body.into_data_stream()).map_err(|_| shown(refused()))?;
+        let token = async {
+            match form.next().await? {
+                Some(part) if part.name == "csrf" => form.text().await,
+                _ => Err(refused()),
+            }
+        };
+        let late = |_| Error::Timeout("The form did not arrive in time.".to_owned());
+        let token = tokio::time::timeout(TIME, token).await.map_err(|elapsed| shown(late(elapsed)))?.map_err(shown)?;
+        if !session::is_csrf(&secret, &token) {
+            return Err(shown(refused()));
+        }
+        Ok(Self { parts: form, by: SignedIn::new(session, cookie, &parts.uri) })
     }
 }
 

@@ -15,6 +15,10 @@ pub(super) struct Entry {
 const NAV: &[Entry] = &[
     Entry { path: "/", label: "Overview" },
     Entry { path: "/memories", label: "Memories" },
+    Entry { path: "/conversations", label: "Conversations" },
+    Entry { path: "/recall", label: "Recall" },
+    Entry { path: "/buckets", label: "Buckets" },
+    Entry { path: "/transfer", label: "Import & export" },
     Entry { path: "/trash", label: "Trash" },
     Entry { path: "/receipts", label: "Receipts" },
 ];
@@ -27,6 +31,27 @@ pub(super) fn is_page(path: &str) -> bool {
 /// What can be said to have been done: the code in the address, the sentence of
 /// one and of any other number, with # for the number.
 const DONE: &[(&str, &str, &str)] = &[
+    ("bucket-created", "The bucket is there.", ""),
+    ("bucket-deleted", "The bucket is deleted. No memory was.", ""),
+    ("bucket-merged", "The buckets are one; 1 memory was moved.", "The buckets are one; # memories were moved."),
+    (
+        "bucket-purged",
+        "The bucket is deleted, and 1 memory for good.",
+        "The bucket is deleted, and # memories for good.",
+    ),
+    (
+        "bucket-trashed",
+        "The bucket is deleted, and 1 memory is in the trash.",
+        "The bucket is deleted, and # memories are in the trash.",
+    ),
+    ("bucket-updated", "Saved.", ""),
+    ("import-received", "The file has arrived and is read now.", "# files have arrived and are read now."),
+    ("import-stopped", "The import is stopped. What it has taken in stays.", ""),
+    ("none-selected", "Nothing was selected. Select some rows first.", ""),
+    ("no-summary", "The language model wrote no summary this time. Try again later.", ""),
+    ("pinned", "1 conversation is pinned.", "# conversations are pinned."),
+    ("summary", "The summary is below.", ""),
+    ("unpinned", "1 conversation is not pinned any more.", "# conversations are not pinned any more."),
     ("password", "Your password is changed. Other browsers are signed out.", ""),
     ("welcome", "Your password is set. From now on you sign in with it.", ""),
     ("added", "The memory is stored.", ""),

@@ -9,17 +9,23 @@
 
 mod account;
 mod assets;
+mod buckets;
 mod consent;
+mod conversations;
 mod cookie;
 mod form;
 mod layout;
 mod memories;
 mod moment;
+mod multipart;
 mod overview;
+mod recall;
 mod receipts;
 mod review;
+mod show;
 mod sign_in;
 mod signed_in;
+mod transfer;
 mod trash;
 mod welcome;
 
@@ -37,7 +43,7 @@ use crate::address::Addresses;
 use crate::app::App;
 use crate::auth::oauth::Params;
 use crate::error::{Error, Result};
-use form::{Browser, Form, SignedForm};
+use form::{Browser, Form, SignedForm, SignedUpload};
 use layout::{Layout, Notice};
 use signed_in::SignedIn;
 
@@ -77,6 +83,24 @@ pub fn router(app: App, addresses: Arc<Addresses>) -> Router {
         .route("/receipts", get(receipts::list))
         .route("/receipts/{id}", get(receipts::show))
         .route("/receipts/{id}/restore", post(receipts::undo))
+        .route("/buckets", get(buckets::list).post(buckets::create))
+        .route("/buckets/update", post(buckets::update))
+        .route("/buckets/merge", post(buckets::merge))
+        .route("/buckets/delete", post(buckets::remove))
+        .route("/buckets/{id}", get(buckets::show))
+        .route("/conversations", get(conversations::list))
+        .route("/conversations/choose", post(conversations::choose))
+        .route("/conversations/delete", get(conversations::review).post(conversations::confirm))
+        .route("/conversations/deleted", get(conversations::deleted))
+        .route("/conversations/restore", post(conversations::restore))
+        .route("/conversations/summary", post(conversations::summarize))
+        .route("/conversations/{id}", get(conversations::show))
+        .route("/conversations/{id}/export", get(conversations::export))
+        .route("/recall", get(recall::show))
+        .route("/transfer", get(transfer::show).post(transfer::submit))
+        .route("/transfer/cancel", post(transfer::cancel))
+        .route("/transfer/export", get(transfer::export))
+        .route("/transfer/{id}", get(transfer::one))
         .route("/welcome", get(welcome::show).post(welcome::submit))
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/sign-out", post(sign_in::sign_out))

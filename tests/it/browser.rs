@@ -100,6 +100,27 @@ impl Browser {
         self.send(request.header(header::ORIGIN, origin)).await
     }
 
+    /// Sends files as a page's form does, or as its script does.
+    pub async fn upload(&mut self, path: &str, csrf: &str, files: &[(&str, &[u8])], is_script: bool) -> Answer {
+        let boundary = "----WebKitFormBoundary0123456789abcdef";
+        let mut body =
+            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{csrf}\r\n").into_bytes();
+        for (name, bytes) in files {
+            let head = format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+                 Content-Type: application/octet-stream\r\n\r\n"
+            );
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(bytes);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+        let request = self.http.request(Method::POST, format!("{}{path}", self.url)).body(body);
+        let kind = format!("multipart/form-data; boundary={boundary}");
+        let request = request.header(header::CONTENT_TYPE, kind).header(header::ORIGIN, self.url.clone());
+        self.send(if is_script { request.header("x-fragment", "1") } else { request }).await
+    }
+
     async fn send(&mut self, request: reqwest::RequestBuilder) -> Answer {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let answer = answer(request.header(header::COOKIE, cookies.join("; "))).await;

@@ -2,7 +2,7 @@
 
 mod crash;
 pub mod http;
-mod imports;
+pub mod imports;
 
 use commonplace::auth::{Caller, ops as auth};
 use commonplace::clock::Micros;

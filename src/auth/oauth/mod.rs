@@ -82,6 +82,12 @@ impl Params {
         Ok(first.map(|(_, value)| value.as_str()))
     }
 
+    /// Whether a parameter is given, be it empty.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(key, _)| key == name)
+    }
+
     /// Every value of a parameter that may be given many times, in order.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())

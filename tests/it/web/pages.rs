@@ -20,7 +20,21 @@ on_both_engines!(
 );
 
 /// Every page of the dashboard. Whoever adds one adds it here.
-const PAGES: &[&str] = &["/", "/account", "/memories", "/memories/duplicates", "/trash", "/receipts"];
+const PAGES: &[&str] = &[
+    "/memories",
+    "/memories/duplicates",
+    "/trash",
+    "/receipts",
+    "/",
+    "/account",
+    "/conversations",
+    "/conversations?q=x",
+    "/conversations/delete?all=yes",
+    "/recall",
+    "/recall?q=x",
+    "/buckets",
+    "/transfer",
+];
 /// Every form of the dashboard.
 const FORMS: &[&str] = &[
     "/account/password",
@@ -36,6 +50,16 @@ const FORMS: &[&str] = &[
     "/trash/purge",
     "/trash/empty",
     "/receipts/del_x/restore",
+    "/conversations/choose",
+    "/conversations/delete",
+    "/conversations/restore",
+    "/conversations/summary",
+    "/buckets",
+    "/buckets/update",
+    "/buckets/merge",
+    "/buckets/delete",
+    "/transfer",
+    "/transfer/cancel",
 ];
 
 async fn every_page_has_the_headers_that_protect_it(engine: Engine) {
