@@ -274,7 +274,9 @@ pub async fn review(app: &App, caller: &Caller, selection: Selection) -> Result<
                 let found = chosen.found(tx, *account).await?;
                 let (total, missing) = (found.len(), chosen.meant(found.len()) - found.len());
                 let mut counts: BTreeMap<BucketId, usize> = BTreeMap::new();
-                found.iter().for_each(|(_, bucket)| *counts.entry(*bucket).or_default() += 1);
+                for (_, bucket) in &found {
+                    *counts.entry(*bucket).or_default() += 1;
+                }
                 let buckets = bucket::rows::list(tx, *account).await?;
                 let share = |bucket: Bucket| {
                     counts.get(&bucket.id).map(|count| Share { id: bucket.id, name: bucket.name, count: *count })

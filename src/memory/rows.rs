@@ -215,7 +215,7 @@ pub(crate) async fn ids_in_bucket(tx: &mut Tx, account: AccountId, bucket: Bucke
 }
 
 /// The values of [`accepted`].
-fn condition_values<'a>(account: AccountId, filter: &'a Filter) -> Vec<Value<'a>> {
+fn condition_values(account: AccountId, filter: &Filter) -> Vec<Value<'_>> {
     vec![
         account.0.into(),
         filter.bucket.map(|bucket| bucket.0).into(),

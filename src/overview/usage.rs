@@ -185,7 +185,9 @@ pub async fn days(app: &App, caller: &Caller, days: i64) -> Result<Vec<Day>> {
 
 fn summed(day: Micros, kind: Kind, steps: &BTreeMap<u8, Step>) -> Day {
     let mut all = Step::default();
-    steps.values().for_each(|step| all.add(*step));
+    for step in steps.values() {
+        all.add(*step);
+    }
     let at_most = |hundredths: i64| {
         let wanted = (all.count * hundredths).div_euclid(100).max(1);
         let mut before = 0;

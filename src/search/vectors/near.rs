@@ -191,7 +191,9 @@ mod tests {
         let mut row: Vec<i8> = Vec::new();
         for slot in 0..count {
             if slot % 10 == 9 {
-                row.iter_mut().for_each(|value| *value = value.saturating_add(random.value() / 5));
+                for value in &mut row {
+                    *value = value.saturating_add(random.value() / 5);
+                }
                 twins.insert((narrow(slot - 1), narrow(slot)));
             } else {
                 row = (0..dimensions).map(|_| random.value()).collect();
