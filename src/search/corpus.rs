@@ -31,6 +31,18 @@ impl Corpus {
         Sql::of(table, text)
     }
 
+    /// How much the cosine counts against the words, of 1, as [`super::fuse`] adds
+    /// them. For memories recall is the same within its interval from 0.55 to 0.7;
+    /// below, and from 0.7 on for the first five, it falls. For chunks, which have more
+    /// words and are about more than one thing, 0.6 finds one point less than 0.5
+    /// among the first ten.
+    pub(super) fn dense_weight(self) -> f32 {
+        match self {
+            Self::Memories => 0.6,
+            Self::Chunks => 0.5,
+        }
+    }
+
     /// Its table.
     fn table(self) -> &'static str {
         match self {

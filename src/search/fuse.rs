@@ -13,9 +13,6 @@
 //! The constants were chosen on the tuning conversations of LoCoMo, with the
 //! built-in model.
 
-/// How much the cosine counts against the words, of 1. Recall is the same within
-/// its interval from 0.55 to 0.7; below, and from 0.7 on for the first five, it falls.
-const DENSE_WEIGHT: f32 = 0.6;
 /// A best cosine below this is no sure hit, so it does not count as one. For a
 /// question that an account can't answer the best has a median of 0.33, for one
 /// that it can, of 0.59.
@@ -38,14 +35,14 @@ pub struct Candidate {
 }
 
 /// Which kinds of scores a request asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Parts {
     /// Words alone.
     Lexical,
     /// Embeddings alone.
     Dense,
-    /// Both.
-    Hybrid,
+    /// Both, the cosine counting so much, of 1, and the words the rest.
+    Hybrid(f32),
 }
 
 /// A document with its score and what it is made of.
@@ -73,8 +70,8 @@ pub fn fuse(candidates: Vec<Candidate>, parts: Parts) -> Vec<Scored> {
         let (score, is_hit) = match parts {
             Parts::Lexical => (lexical, candidate.bm25 > 0.0),
             Parts::Dense => (dense, candidate.cosine.is_some()),
-            Parts::Hybrid => (
-                DENSE_WEIGHT * dense + (1.0 - DENSE_WEIGHT) * lexical,
+            Parts::Hybrid(weight) => (
+                weight * dense + (1.0 - weight) * lexical,
                 candidate.bm25 > 0.0 || candidate.cosine.is_some_and(|cosine| cosine >= ALONE),
             ),
         };
@@ -89,6 +86,8 @@ pub fn fuse(candidates: Vec<Candidate>, parts: Parts) -> Vec<Scored> {
 mod tests {
     use super::*;
 
+    const BOTH: Parts = Parts::Hybrid(0.6);
+
     fn candidate(doc: i64, bm25: f32, cosine: f32) -> Candidate {
         Candidate { doc, bm25, cosine: Some(cosine) }
     }
@@ -99,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_best_of_both_kinds_scores_one() {
-        let scored = fuse(vec![candidate(1, 8.0, 0.6), candidate(2, 4.0, 0.3)], Parts::Hybrid);
+        let scored = fuse(vec![candidate(1, 8.0, 0.6), candidate(2, 4.0, 0.3)], BOTH);
         assert!((scored[0].score - 1.0).abs() < 1e-6 && scored[1].score < 0.6);
         let unsure = fuse(vec![candidate(1, 0.0, SURE / 2.0)], Parts::Dense);
         assert!((unsure[0].score - 0.5).abs() < 1e-6);
@@ -115,19 +114,19 @@ mod tests {
     #[test]
     fn what_shares_neither_words_nor_meaning_is_no_hit() {
         let far = candidate(1, 0.0, ALONE - 0.01);
-        assert_eq!(order(&[far, candidate(2, 0.1, -1.0), candidate(3, 0.0, ALONE)], Parts::Hybrid), [2, 3]);
-        assert_eq!(order(&[Candidate { doc: 1, bm25: 0.0, cosine: None }], Parts::Hybrid), [0; 0]);
+        assert_eq!(order(&[far, candidate(2, 0.1, -1.0), candidate(3, 0.0, ALONE)], BOTH), [2, 3]);
+        assert_eq!(order(&[Candidate { doc: 1, bm25: 0.0, cosine: None }], BOTH), [0; 0]);
     }
 
     #[test]
     fn the_newer_is_first_among_equals() {
-        assert_eq!(order(&[candidate(1, 2.0, 0.4), candidate(2, 2.0, 0.4)], Parts::Hybrid), [2, 1]);
+        assert_eq!(order(&[candidate(1, 2.0, 0.4), candidate(2, 2.0, 0.4)], BOTH), [2, 1]);
     }
 
     #[test]
     fn more_candidates_change_no_order() {
         let few = [candidate(1, 3.0, 0.2), candidate(2, 1.0, 0.8)];
         let more = [few[0], few[1], candidate(3, 0.0, -0.5), candidate(4, 0.0, 0.26)];
-        assert_eq!(order(&few, Parts::Hybrid)[..], order(&more, Parts::Hybrid)[..2]);
+        assert_eq!(order(&few, BOTH)[..], order(&more, BOTH)[..2]);
     }
 }

@@ -49,7 +49,7 @@ pub use terms::{MOST_WORDS, Terms};
 
 /// How many candidates of each kind are fused, for the first pages of memories.
 const DEPTH: usize = 100;
-/// The same for chunks, which have no pages. Nothing more is found with twice as many.
+/// The same for chunks, which have no pages. Twice as many find the same of LoCoMo.
 const CHUNK_DEPTH: usize = 50;
 
 /// What a process needs for searching. Clones share it.
@@ -196,7 +196,7 @@ impl Request {
         match (&self.terms, &self.vector) {
             (_, None) => Parts::Lexical,
             (None, Some(_)) => Parts::Dense,
-            (Some(_), Some(_)) => Parts::Hybrid,
+            (Some(_), Some(_)) => Parts::Hybrid(self.corpus.dense_weight()),
         }
     }
 
