@@ -9,6 +9,7 @@ pub mod bucket;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod connect;
 pub mod db;
 pub mod embed;
 pub mod error;

@@ -12,8 +12,21 @@ const FACES: &[&str] = &["http", "mcp", "web", "cli"];
 /// What the server does.
 const FEATURES: &[&str] = &["memory", "bucket", "receipt", "history", "search", "overview", "jobs", "auth"];
 /// What everything stands on.
-const GROUND: &[&str] =
-    &["address", "app", "body", "clock", "config", "db", "embed", "error", "failpoint", "id", "llm", "outbound"];
+const GROUND: &[&str] = &[
+    "address",
+    "app",
+    "body",
+    "clock",
+    "config",
+    "connect",
+    "db",
+    "embed",
+    "error",
+    "failpoint",
+    "id",
+    "llm",
+    "outbound",
+];
 
 /// Uses of one face by another that have to be, each with its reason.
 const FACE_USES: &[(&str, &str, &str)] = &[

@@ -127,3 +127,86 @@ fn value_at<T: DeserializeOwned>(text: &str, at: usize) -> Option<(T, usize)> {
     let value = values.next()?.ok()?;
     Some((value, at + values.byte_offset()))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::connect::{Entry, NAME};
+
+    fn entry() -> Entry {
+        let headers = json!({"Authorization": "Bearer cmpl_x"});
+        Entry(vec![("url", "https://m.example/api/mcp/mcp".into()), ("headers", headers)])
+    }
+
+    fn merged(text: &str, section: &str, entry: &impl Serialize) -> Result<String> {
+        super::merged(text, section, NAME, entry)
+    }
+
+    #[test]
+    fn the_entry_is_laid_out_as_the_file_is() {
+        let file = "{\r\n\t\"z\": 1.50,\r\n\t\"mcpServers\": {\r\n\t\t\"b\": {\"a\":[ ]}\r\n\t}\r\n}";
+        let wanted = "{\r\n\t\"z\": 1.50,\r\n\t\"mcpServers\": {\r\n\t\t\"b\": {\"a\":[ ]},\r\n\t\t\"commonplace\": \
+            {\r\n\t\t\t\"url\": \"https://m.example/api/mcp/mcp\",\r\n\t\t\t\"headers\": {\r\n\t\t\t\t\
+            \"Authorization\": \"Bearer cmpl_x\"\r\n\t\t\t}\r\n\t\t}\r\n\t}\r\n}";
+        assert_eq!(merged(file, "mcpServers", &entry()).unwrap(), wanted);
+    }
+
+    #[test]
+    fn what_is_not_plain_json_is_refused_with_the_place() {
+        let refused = |text: &str| merged(text, "servers", &entry()).expect_err(text).to_string();
+        let message = refused("{\n  // mine\n  \"servers\": {}\n}");
+        assert!(message.contains("comments") && message.contains("line 2 column 3"), "{message}");
+        assert!(refused("{\"servers\": {},}").contains("line 1 column 16"));
+        assert!(refused("[]").contains("no JSON object"));
+        assert!(refused("{\"servers\": null}").contains("\"servers\""));
+    }
+
+    #[test]
+    fn of_a_key_that_is_there_twice_the_last_counts() {
+        let text = r#"{"s": {"x": 1}, "s": {"commonplace": 1, "commonplace": {"old": 2}}}"#;
+        let new: Value = serde_json::from_str(&merged(text, "s", &entry()).unwrap()).unwrap();
+        assert_eq!(new, json!({"s": {"commonplace": entry()}}));
+    }
+
+    fn any_object() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,8}".prop_map(Value::from),
+        ];
+        let object = |inner| {
+            let key = prop_oneof![Just("servers".to_owned()), Just(NAME.to_owned()), "[a-c\"\\\\{},:]{0,3}"];
+            proptest::collection::hash_map(key, inner, 0..5).prop_map(|map| Value::Object(map.into_iter().collect()))
+        };
+        let array = |inner| proptest::collection::vec(inner, 0..4).prop_map(Value::from);
+        object(
+            leaf.prop_recursive(3, 24, 4, move |inner| prop_oneof![2 => object(inner.clone()), 1 => array(inner)])
+                .boxed(),
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn merging_sets_the_entry_and_nothing_else(file in any_object(), pretty: bool) {
+            let text = if pretty { format!("{file:#}") } else { file.to_string() };
+            if file.get("servers").is_some_and(|servers| !servers.is_object()) {
+                prop_assert!(merged(&text, "servers", &entry()).is_err());
+                return Ok(());
+            }
+            let new = merged(&text, "servers", &entry()).unwrap();
+            let mut wanted = file.clone();
+            wanted["servers"][NAME] = json!(entry());
+            prop_assert_eq!(serde_json::from_str::<Value>(&new).unwrap(), wanted);
+            prop_assert_eq!(&merged(&new, "servers", &entry()).unwrap(), &new);
+            if file["servers"].get(NAME).is_none() {
+                let head = text.bytes().zip(new.bytes()).take_while(|(old, new)| old == new).count();
+                let tail = text.bytes().rev().zip(new.bytes().rev()).take_while(|(old, new)| old == new).count();
+                prop_assert!(head + tail >= text.len(), "{} became {}", text, new);
+            }
+        }
+    }
+}
