@@ -28,7 +28,8 @@ pub async fn tokens(app: &App, caller: &Caller) -> Result<Vec<Token>> {
 /// # Errors
 /// [`Error::Forbidden`] without the scope `admin` and for scopes that the caller
 /// has not, [`Error::Invalid`] for a name that is not 1 to 100 characters and for an
-/// end that is over, [`Error::Conflict`] where there are [`MOST_TOKENS`].
+/// end that is over, [`Error::Conflict`] where there are [`MOST_TOKENS`] or one of
+/// this name.
 pub async fn create_token(
     app: &App,
     caller: &Caller,
@@ -50,7 +51,13 @@ pub async fn create_token(
         async move {
             // So that two at once are counted one after the other.
             rows::advance(tx, *account, 1).await?;
-            if rows::tokens(tx, *account).await?.len() >= MOST_TOKENS {
+            let others = rows::tokens(tx, *account).await?;
+            if others.iter().any(|other| other.name == token.name) {
+                let why =
+                    "There is a token of this name already. Choose another name, so that you can tell them apart.";
+                return Err(Error::Conflict(why.to_owned()));
+            }
+            if others.len() >= MOST_TOKENS {
                 return Err(Error::Conflict(format!("There are {MOST_TOKENS} tokens; revoke one that is not used.")));
             }
             rows::insert_token(tx, *account, token, hash).await

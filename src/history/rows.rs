@@ -418,6 +418,18 @@ pub(super) async fn count_trash(tx: &mut Tx, account: AccountId) -> Result<i64> 
     tx.one(sql, &[account.0.into()]).await?.int(0)
 }
 
+/// When the first in the trash is due.
+pub(super) async fn first_due(tx: &mut Tx, account: AccountId) -> Result<Option<Micros>> {
+    let sql = "select min(purge_at) from conversation_trash where account_id = $1";
+    Ok(tx.one(sql, &[account.0.into()]).await?.int_or_null(0)?.map(Micros))
+}
+
+/// How many in the trash are due before a time.
+pub(super) async fn count_due(tx: &mut Tx, account: AccountId, before: Micros) -> Result<i64> {
+    let sql = "select count(*) from conversation_trash where account_id = $1 and purge_at < $2";
+    tx.one(sql, &[account.0.into(), before.0.into()]).await?.int(0)
+}
+
 /// The trash, latest deletions first, and how many it holds in all.
 pub(super) async fn trash(tx: &mut Tx, account: AccountId, skip: i64, limit: i64) -> Result<(Vec<InTrash>, i64)> {
     let total = count_trash(tx, account).await?;

@@ -590,6 +590,18 @@ pub(super) async fn trash_ids_of(tx: &mut Tx, account: AccountId, deletion: &str
     rows.into_iter().map(|mut row| row.text(0)).collect()
 }
 
+/// When the first in the trash is due.
+pub(super) async fn first_due(tx: &mut Tx, account: AccountId) -> Result<Option<Micros>> {
+    let sql = "select min(purge_at) from trash where account_id = $1";
+    Ok(tx.one(sql, &[account.0.into()]).await?.int_or_null(0)?.map(Micros))
+}
+
+/// How many in the trash are due before a time.
+pub(super) async fn count_due(tx: &mut Tx, account: AccountId, before: Micros) -> Result<i64> {
+    let sql = "select count(*) from trash where account_id = $1 and purge_at < $2";
+    tx.one(sql, &[account.0.into(), before.0.into()]).await?.int(0)
+}
+
 /// The ids of what the trash has kept for long enough, at most `limit`.
 pub(super) async fn due_ids(tx: &mut Tx, account: AccountId, now: Micros, limit: i64) -> Result<Vec<String>> {
     let sql = "select id from trash where account_id = $1 and purge_at <= $2 order by purge_at, id limit $3";

@@ -131,6 +131,16 @@ pub(crate) async fn count(tx: &mut Tx, account: AccountId) -> Result<i64> {
     rows::count_trash(tx, account).await
 }
 
+/// When the first memory in the trash will be purged.
+pub(crate) async fn first_due(tx: &mut Tx, account: AccountId) -> Result<Option<Micros>> {
+    rows::first_due(tx, account).await
+}
+
+/// How many memories in the trash will be purged before a time.
+pub(crate) async fn count_due(tx: &mut Tx, account: AccountId, before: Micros) -> Result<i64> {
+    rows::count_due(tx, account, before).await
+}
+
 /// Which part of the trash to purge.
 #[derive(Debug, Clone)]
 pub enum Part {

@@ -3,6 +3,7 @@
 //! searched.
 
 mod rows;
+mod snapshot;
 pub mod usage;
 
 use futures_util::FutureExt;
@@ -10,9 +11,13 @@ use futures_util::FutureExt;
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Micros;
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::history::{self, read::Volume};
+use crate::id::AccountId;
 use crate::memory;
+
+pub use snapshot::{Due, Snapshot, snapshot};
 
 /// Most days that are looked back.
 pub const MOST_DAYS: i64 = 366;
@@ -68,22 +73,21 @@ pub async fn stored(app: &App, caller: &Caller) -> Result<Stored> {
     caller.require(Scope::Read)?;
     let is_operator = caller.require(Scope::Admin).is_ok();
     app.db
-        .read((caller.account, is_operator), |tx, (account, is_operator)| {
-            async move {
-                let (memories, buckets) = rows::memories_and_buckets(tx, *account).await?;
-                Ok(Stored {
-                    memories,
-                    buckets,
-                    trashed_memories: memory::trash::count(tx, *account).await?,
-                    trashed_conversations: history::delete::count_trash(tx, *account).await?,
-                    sources: rows::sources(tx, *account).await?,
-                    platforms: history::read::volumes(tx, *account).await?,
-                    storage_bytes: if *is_operator { Some(rows::storage_bytes(tx).await?) } else { None },
-                })
-            }
-            .boxed()
-        })
+        .read((caller.account, is_operator), |tx, (account, is_operator)| stored_in(tx, *account, *is_operator).boxed())
         .await
+}
+
+async fn stored_in(tx: &mut Tx, account: AccountId, is_operator: bool) -> Result<Stored> {
+    let (memories, buckets) = rows::memories_and_buckets(tx, account).await?;
+    Ok(Stored {
+        memories,
+        buckets,
+        trashed_memories: memory::trash::count(tx, account).await?,
+        trashed_conversations: history::delete::count_trash(tx, account).await?,
+        sources: rows::sources(tx, account).await?,
+        platforms: history::read::volumes(tx, account).await?,
+        storage_bytes: if is_operator { Some(rows::storage_bytes(tx).await?) } else { None },
+    })
 }
 
 /// How many of something began on a day.
@@ -116,16 +120,13 @@ pub struct Growth {
 pub async fn growth(app: &App, caller: &Caller, days: i64) -> Result<Growth> {
     caller.require(Scope::Read)?;
     let first = first_day(app.clock.now(), days)?;
-    app.db
-        .read((caller.account, first), |tx, (account, first)| {
-            async move {
-                let (memories_before, memories) = rows::memories_by_day(tx, *account, *first).await?;
-                let (conversations_before, conversations) = rows::conversations_by_day(tx, *account, *first).await?;
-                Ok(Growth { memories_before, memories, conversations_before, conversations })
-            }
-            .boxed()
-        })
-        .await
+    app.db.read((caller.account, first), |tx, (account, first)| growth_in(tx, *account, *first).boxed()).await
+}
+
+async fn growth_in(tx: &mut Tx, account: AccountId, first: Micros) -> Result<Growth> {
+    let (memories_before, memories) = rows::memories_by_day(tx, account, first).await?;
+    let (conversations_before, conversations) = rows::conversations_by_day(tx, account, first).await?;
+    Ok(Growth { memories_before, memories, conversations_before, conversations })
 }
 
 /// The number of the day that a time is in, from 1970-01-01.

@@ -15,6 +15,7 @@ use super::{MOST_DAYS, day_of, first_day, rows};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Micros;
+use crate::db::Tx;
 use crate::error::Result;
 use crate::id::AccountId;
 
@@ -66,7 +67,7 @@ impl Step {
 }
 
 /// An account, a day, what was counted, and how long it took: see [`step_of`].
-type Key = (AccountId, i64, Kind, u8);
+pub(super) type Key = (AccountId, i64, Kind, u8);
 
 /// What a process has counted and not stored yet.
 #[derive(Debug, Default)]
@@ -86,7 +87,7 @@ impl Pending {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn of(&self, account: AccountId) -> Vec<(Key, Step)> {
+    pub(super) fn of(&self, account: AccountId) -> Vec<(Key, Step)> {
         let pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         pending.iter().filter(|((of, ..), _)| *of == account).map(|(key, step)| (*key, *step)).collect()
     }
@@ -171,16 +172,29 @@ pub async fn days(app: &App, caller: &Caller, days: i64) -> Result<Vec<Day>> {
     caller.require(Scope::Read)?;
     let first = first_day(app.clock.now(), days)?;
     let pending = app.usage.of(caller.account);
-    let stored =
-        app.db.read((caller.account, first), |tx, (account, first)| rows::used_since(tx, *account, *first).boxed());
-    let mut by_day: BTreeMap<(i64, Kind), BTreeMap<u8, Step>> = BTreeMap::new();
-    let pending = pending.into_iter().map(|((_, day, kind, step), counted)| (day, kind, step, counted));
-    for (day, kind, step, counted) in stored.await?.into_iter().chain(pending) {
-        if day >= day_of(first) {
-            by_day.entry((day, kind)).or_default().entry(step).or_default().add(counted);
+    let args = (caller.account, first, pending);
+    app.db.read(args, |tx, (account, first, pending)| since(tx, *account, *first, 1, pending).boxed()).await
+}
+
+/// What was counted from a day on, `span` days together, each named by the first of them.
+pub(super) async fn since(
+    tx: &mut Tx,
+    account: AccountId,
+    first: Micros,
+    span: i64,
+    pending: &[(Key, Step)],
+) -> Result<Vec<Day>> {
+    let stored = rows::used_since(tx, account, first).await?;
+    let first = day_of(first);
+    let mut by_span: BTreeMap<(i64, Kind), BTreeMap<u8, Step>> = BTreeMap::new();
+    let pending = pending.iter().map(|((_, day, kind, step), counted)| (*day, *kind, *step, *counted));
+    for (day, kind, step, counted) in stored.into_iter().chain(pending) {
+        if day >= first {
+            let begin = day - (day - first) % span;
+            by_span.entry((begin, kind)).or_default().entry(step).or_default().add(counted);
         }
     }
-    Ok(by_day.into_iter().map(|((day, kind), steps)| summed(Micros(day * Micros::DAY), kind, &steps)).collect())
+    Ok(by_span.into_iter().map(|((day, kind), steps)| summed(Micros(day * Micros::DAY), kind, &steps)).collect())
 }
 
 fn summed(day: Micros, kind: Kind, steps: &BTreeMap<u8, Step>) -> Day {

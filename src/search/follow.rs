@@ -190,6 +190,22 @@ impl Indexes {
         true
     }
 
+    /// What there is for an account, without asking for it.
+    pub(super) fn look(&self, key: Key) -> super::Kept {
+        let all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(kept) = all.get(&key) else { return super::Kept::NotYet };
+        let bytes = kept.bytes.load(Ordering::Relaxed);
+        if bytes > 0 {
+            super::Kept::Loaded(bytes)
+        } else if kept.is_loading.load(Ordering::Relaxed) {
+            super::Kept::Loading
+        } else if kept.too_many.load(Ordering::Relaxed) < i64::MAX {
+            super::Kept::TooLarge
+        } else {
+            super::Kept::NotYet
+        }
+    }
+
     /// Whose indexes there are, without those that are not of one among `living`,
     /// which are dropped.
     pub(super) fn retain(&self, living: &HashSet<AccountId>) -> Vec<Key> {

@@ -371,6 +371,34 @@ pub struct State {
     pub failure: Option<String>,
 }
 
+/// What a process keeps in memory for searching an account's memories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing: the storage itself is searched.
+    Unneeded,
+    /// Nothing yet; the next search needs it.
+    NotYet,
+    /// It is being loaded.
+    Loading,
+    /// All of it, in so many bytes.
+    Loaded(usize),
+    /// Nothing, for it would take more memory than it may.
+    TooLarge,
+}
+
+/// What this process keeps in memory of the account's memories.
+pub(crate) fn kept(app: &App, account: AccountId) -> Kept {
+    match app.db.dialect() {
+        Dialect::Sqlite => app.search.shared.indexes.look((account, Corpus::Memories)),
+        Dialect::Postgres => Kept::Unneeded,
+    }
+}
+
+/// How many are embedded, and how many there are.
+pub(crate) async fn progress(tx: &mut Tx, search: &Search, corpus: Corpus, account: AccountId) -> Result<(i64, i64)> {
+    rows::progress(tx, corpus, account, search.shared.space).await
+}
+
 /// How far the account's memories are embedded, and how the embedder is doing.
 ///
 /// # Errors
@@ -382,6 +410,12 @@ pub async fn state(app: &App, caller: &Caller) -> Result<State> {
         .db
         .read(args, |tx, (account, space)| rows::progress(tx, Corpus::Memories, *account, *space).boxed())
         .await?;
+    let failure = failure(app, caller);
+    Ok(State { space: app.search.embedder().space(), memories, embedded, failure })
+}
+
+/// Why the embedder could not be asked when that was last tried.
+pub(crate) fn failure(app: &App, caller: &Caller) -> Option<String> {
     let failure = match app.search.embedder() {
         Embedder::OpenAi(server) => Some(server.state()).filter(|state| state.consecutive_failures > 0),
         Embedder::BuiltIn(_) | Embedder::MiniLm(_) => None,
@@ -389,6 +423,5 @@ pub async fn state(app: &App, caller: &Caller) -> Result<State> {
     // Where the server is, is not for everyone who has an account.
     let is_operator = caller.require(Scope::Admin).is_ok();
     let failure = failure.and_then(|state| state.last_error);
-    let failure = failure.map(|why| if is_operator { why } else { "The embedder can't be asked.".to_owned() });
-    Ok(State { space: app.search.embedder().space(), memories, embedded, failure })
+    failure.map(|why| if is_operator { why } else { "The embedder can't be asked.".to_owned() })
 }

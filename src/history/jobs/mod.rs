@@ -143,6 +143,11 @@ pub async fn list(app: &App, caller: &Caller, skip: i64, limit: i64) -> Result<(
     app.db.read(args, |tx, (account, skip, limit)| rows::list(tx, *account, *skip, *limit).boxed()).await
 }
 
+/// How many files of the account are being read, or wait for it.
+pub(crate) async fn count_running(tx: &mut Tx, account: AccountId) -> Result<i64> {
+    rows::count_running(tx, account).await
+}
+
 /// An import.
 ///
 /// # Errors

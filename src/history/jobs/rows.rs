@@ -70,6 +70,12 @@ pub(super) async fn count_unfinished(tx: &mut Tx, account: AccountId) -> Result<
     tx.one(sql, &[account.0.into()]).await?.int(0)
 }
 
+/// How many files of the account are being read, or wait for it.
+pub(super) async fn count_running(tx: &mut Tx, account: AccountId) -> Result<i64> {
+    let sql = "select count(*) from import where account_id = $1 and kind <> 'online' and finished_at is null";
+    tx.one(sql, &[account.0.into()]).await?.int(0)
+}
+
 /// Begins an attempt. False where the import is over, or is none.
 pub(super) async fn start(tx: &mut Tx, account: AccountId, id: &str, now: Micros) -> Result<bool> {
     let sql = "update import set state = 'running', attempts = attempts + 1, updated_at = $3 \
