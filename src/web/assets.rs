@@ -27,6 +27,8 @@ const ALL: &[(&str, &str, &str)] = &[
     ("conversations.js", SCRIPT, include_str!("../../assets/conversations.js")),
     ("history.css", STYLE, include_str!("../../assets/history.css")),
     ("transfer.js", SCRIPT, include_str!("../../assets/transfer.js")),
+    ("connect.css", STYLE, include_str!("../../assets/connect.css")),
+    ("copy.js", SCRIPT, include_str!("../../assets/copy.js")),
     ("icon.svg", PICTURE, include_str!("../../assets/icon.svg")),
 ];
 

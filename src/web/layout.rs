@@ -21,6 +21,7 @@ const NAV: &[Entry] = &[
     Entry { path: "/transfer", label: "Import & export" },
     Entry { path: "/trash", label: "Trash" },
     Entry { path: "/receipts", label: "Receipts" },
+    Entry { path: "/connect", label: "Connect" },
 ];
 
 /// Whether there is a page in the navigation, so that others can lead to it.
@@ -62,6 +63,8 @@ const DONE: &[(&str, &str, &str)] = &[
     ("version", "The older text is restored. What it replaced is in the history below.", ""),
     ("restored", "1 memory is back.", "# memories are back."),
     ("conversations-restored", "1 conversation is back.", "# conversations are back."),
+    ("token-revoked", "The token is revoked. Whatever used it is refused from now on.", ""),
+    ("disconnected", "The tool is disconnected. It is refused from now on.", ""),
     ("signed-out", "You are signed out.", ""),
     ("signed-out-everywhere", "You are signed out, here and in every other browser.", ""),
 ];

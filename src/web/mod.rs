@@ -10,6 +10,7 @@
 mod account;
 mod assets;
 mod buckets;
+mod connect;
 mod consent;
 mod conversations;
 mod cookie;
@@ -101,6 +102,10 @@ pub fn router(app: App, addresses: Arc<Addresses>) -> Router {
         .route("/transfer/cancel", post(transfer::cancel))
         .route("/transfer/export", get(transfer::export))
         .route("/transfer/{id}", get(transfer::one))
+        .route("/connect", get(connect::show))
+        .route("/connect/tokens", post(connect::create_token))
+        .route("/connect/tokens/revoke", get(connect::ask_revoke).post(connect::revoke))
+        .route("/connect/grants/end", get(connect::ask_end).post(connect::end))
         .route("/welcome", get(welcome::show).post(welcome::submit))
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/sign-out", post(sign_in::sign_out))
