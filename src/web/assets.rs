@@ -28,6 +28,7 @@ const ALL: &[(&str, &str, &str)] = &[
     ("history.css", STYLE, include_str!("../../assets/history.css")),
     ("transfer.js", SCRIPT, include_str!("../../assets/transfer.js")),
     ("connect.css", STYLE, include_str!("../../assets/connect.css")),
+    ("overview.css", STYLE, include_str!("../../assets/overview.css")),
     ("copy.js", SCRIPT, include_str!("../../assets/copy.js")),
     ("icon.svg", PICTURE, include_str!("../../assets/icon.svg")),
 ];

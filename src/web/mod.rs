@@ -20,6 +20,7 @@ mod memories;
 mod moment;
 mod multipart;
 mod overview;
+mod plot;
 mod recall;
 mod receipts;
 mod review;
