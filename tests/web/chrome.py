@@ -50,6 +50,7 @@ class Chrome:
             "--disable-component-update",
             "--disable-gpu",
             "--hide-scrollbars",
+            "--window-size=1280,800",
             # Nothing but this machine can be reached; an attempt is noticed all the same.
             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
             # Root needs it, which is what tests in a container run as.
@@ -114,10 +115,7 @@ class Chrome:
                 return
             if f"{parts.scheme}://{parts.netloc}" != self.address:
                 self.wrong.append(f"a request to another host: {url}")
-            if parameters.get("type") == "Document" and parameters["requestId"] == parameters.get("loaderId"):
-                # Another page comes; what the last one waited for ends with it.
-                self.open.clear()
-            request = {"url": url, "type": parameters.get("type"), "bytes": 0}
+            request = {"url": url, "type": parameters.get("type"), "loader": parameters["loaderId"], "bytes": 0}
             self.requests.append(request)
             self.open[parameters["requestId"]] = request
         elif method == "Network.loadingFinished":
@@ -125,6 +123,10 @@ class Chrome:
                 request["bytes"] = int(parameters["encodedDataLength"])
         elif method == "Network.loadingFailed":
             self.open.pop(parameters["requestId"], None)
+        elif method == "Page.frameNavigated" and "parentId" not in parameters["frame"]:
+            # Another page has come; what the last one waited for ended with it.
+            loader = parameters["frame"]["loaderId"]
+            self.open = {id: request for id, request in self.open.items() if request["loader"] == loader}
 
     def is_loading(self):
         """Whether an answer is still to come; one that never ends is none."""

@@ -62,7 +62,7 @@ def lived_in(account):
             for place, text in enumerate(texts):
                 day = 1 + (place * 7 + month * 3) % 28
                 said = text if month == 12 else f"{text.rstrip('.')} (noted in month {month})."
-                memory = {"text": said, "createdAt": f"2026-{month:02}-{day:02}", "source": sources[(place + month) % 4]}
+                memory = {"text": said, "createdAt": f"2025-{month:02}-{day:02}", "source": sources[(place + month) % 4]}
                 memories.append(memory | ({"bucket": bucket} if bucket else {}))
     account.remembers(*memories)
     edited = account.remembers_one("The spare key is with the neighbours on the second floor.")
@@ -81,14 +81,14 @@ def lived_in(account):
         "claude", "c2", "Rye bread",
         "How long does the sourdough of a rye bread rest?",
         "Twelve hours at room temperature:\n\n1. Mix 200 g of rye flour and 200 ml of water.\n2. Cover it.\n\n```\nrest = 12 * 60\n```",
-        at="2026-10-02T18:00:00Z",
+        at="2025-10-02T18:00:00Z",
     )
     for number in range(3, 15):
         account.heard(
             ("chatgpt", "claude", "cursor")[number % 3], f"c{number}", f"The harbour survey, week {number}",
             f"Summarise what was measured in week {number}.",
             f"The depth at pier {number} was {number + 3.5} metres; the sonar was calibrated on Monday.",
-            at=f"2026-{1 + number % 12:02}-11T08:00:00Z",
+            at=f"2025-{1 + number % 12:02}-11T08:00:00Z",
         )
     account.call("POST", "/api/chat-history/search", {"query": "sourdough"})
     account.finds("boiler")

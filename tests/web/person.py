@@ -22,6 +22,9 @@ PASSWORD = "correct horse battery staple"
 # Seconds after which something does not come any more. No test depends on how much less it is.
 PATIENCE = 30
 
+# Characters of a page that are told where something is wrong.
+MOST_SAID = 1_500
+
 # What a page may do while it is waited for.
 PASSING = (StaleElementReferenceException, ElementClickInterceptedException, ElementNotInteractableException)
 
@@ -40,6 +43,7 @@ class Person:
         self.browser = browser
         self.driver = browser.driver
         self.name = name
+        # Finds the part of the page that is looked at, each time anew; the page may change.
         self.place = None
 
     # --- waiting ----------------------------------------------------------------
@@ -49,12 +53,20 @@ class Person:
         try:
             return WebDriverWait(self.driver, PATIENCE, 0.05, PASSING).until(lambda _: until())
         except TimeoutException:
-            raise Wrong(f"{what} does not come at {self.driver.current_url}. The page says:\n{self.reads()}") from None
+            raise Wrong(f"{what} does not come. {self._where()}") from None
+
+    def _where(self):
+        said = self.reads()
+        return f"At {self.driver.current_url} is shown:\n{said[:MOST_SAID]}{'…' if len(said) > MOST_SAID else ''}"
 
     def settles(self):
         """Waits until the page has come and asks for nothing more."""
         ready = "return document.readyState === 'complete' && !document.querySelector('[aria-busy=true]')"
-        self.waits(lambda: self.browser.js(ready) and not self.browser.is_loading(), "The whole page")
+        try:
+            self.waits(lambda: self.browser.js(ready) and not self.browser.is_loading(), "The whole page")
+        except Wrong as wrong:
+            missing = [request["url"] for request in self.browser.open.values()]
+            raise Wrong(f"{wrong}\nWhat it still waits for: {missing}") from None
 
     # --- going about ------------------------------------------------------------
 
@@ -76,7 +88,9 @@ class Person:
 
     def reads(self):
         """All text that is shown, as a person sees it."""
-        return self.browser.js("return (arguments[0] ?? document.body).innerText", self.place)
+        if not self.place:
+            return self.browser.js("return document.body.innerText")
+        return "\n".join(place.text for place in self.place())
 
     def everything(self):
         """The same with what fields hold."""
@@ -92,7 +106,10 @@ class Person:
     # --- using what is there ----------------------------------------------------
 
     def all(self, role, name=None):
-        return self.browser.js(FIND, role, name, self.place)
+        if not self.place:
+            return self.browser.js(FIND, role, name, None)
+        places = self.place()
+        return self.browser.js(FIND, role, name, places[0]) if len(places) == 1 else []
 
     def finds(self, role, name=None):
         """The only thing of that role and name."""
@@ -116,10 +133,7 @@ class Person:
             WebDriverWait(self.driver, PATIENCE, 0.05, PASSING).until(lambda _: use())
         except TimeoutException:
             count = len(self.all(role, name))
-            raise Wrong(
-                f"The {role} “{name}” can't be used: there are {count} at {self.driver.current_url}. "
-                f"The page says:\n{self.reads()}"
-            ) from None
+            raise Wrong(f"The {role} “{name}” can't be used: there are {count}. {self._where()}") from None
 
     def presses(self, name):
         self._uses("button", name, lambda button: button.click())
@@ -140,7 +154,10 @@ class Person:
         self._uses("field", name, lambda field: field.send_keys(Keys.CONTROL, "a", Keys.NULL, value))
 
     def chooses(self, name, option):
-        self._uses("field", name, lambda field: Select(field).select_by_visible_text(option))
+        # By keys, as a person does: WebDriver's own way does not tell the page of the input.
+        self._uses("field", name, lambda field: field.send_keys(option))
+        chosen = Select(self.finds("field", name)).first_selected_option.text
+        expect(chosen == option, f"“{chosen}” is chosen instead of “{option}”")
 
     def checks(self, name, role="checkbox"):
         self._uses(role, name, lambda box: None if box.is_selected() else box.click())
@@ -149,6 +166,7 @@ class Person:
         self._uses("field", name, lambda field: field.send_keys(str(file)))
 
     def clicks_with_shift(self, element):
+        self.browser.js("arguments[0].scrollIntoView({ block: 'center' })", element)
         ActionChains(self.driver).key_down(Keys.SHIFT).click(element).key_up(Keys.SHIFT).perform()
 
     def types(self, *keys):
@@ -159,23 +177,24 @@ class Person:
         """What has the focus."""
         return self.driver.switch_to.active_element
 
-    def within(self, role, name=None):
-        """A person who looks at nothing but a part of the page."""
+    def _looks_at(self, places):
         part = Person(self.browser, self.name)
-        part.place = self.finds(role, name)
+        part.place = places
         return part
 
+    def within(self, role, name=None):
+        """A person who looks at nothing but a part of the page."""
+        self.finds(role, name)
+        return self._looks_at(lambda: self.all(role, name))
+
     def row(self, words):
-        """The row of a table, or the item of a list, that has these words: looks at nothing else."""
+        """The same for the row of a table, or the item of a list, that has these words."""
         def rows():
             found = self.all("row") or self.all("article") or self.all("item")
             return [row for row in found if words in row.text]
 
-        found = self.waits(rows, f"A row with “{words}”")
-        expect(len(found) == 1, f"There are {len(found)} rows with “{words}”")
-        part = Person(self.browser, self.name)
-        part.place = found[0]
-        return part
+        self.waits(lambda: len(rows()) == 1, f"One row with “{words}”")
+        return self._looks_at(rows)
 
     # --- signing in and out -----------------------------------------------------
 

@@ -52,7 +52,7 @@ class Account:
     def has_bucket(self, name, description=None):
         self.call("POST", "/api/buckets", {"name": name, "description": description})
 
-    def heard(self, platform, id, title, *messages, at="2026-09-14T09:30:00Z"):
+    def heard(self, platform, id, title, *messages, at="2025-09-14T09:30:00Z"):
         """Takes a conversation in: what the person and the assistant say in turn."""
         said = [
             {"id": f"{id}-{place}", "role": ("user", "assistant")[place % 2], "content": text, "createdAt": at}

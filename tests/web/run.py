@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -28,6 +29,8 @@ from person import Wrong  # noqa: E402
 from place import place  # noqa: E402
 from stories import STORIES  # noqa: E402
 
+# How many run at once, each with a server and a browser of its own.
+AT_ONCE = 2
 CHECKS = [
     pages.every_page,
     pages.every_empty_page,
@@ -37,15 +40,22 @@ CHECKS = [
 ]
 
 
-def told(run):
-    """Runs one; what went wrong, or nothing."""
+def told(one, program, folder):
+    """Runs one; its seconds, what it has to say, and what went wrong, or nothing."""
+    began = time.monotonic()
+    said = wrong = None
     try:
-        run()
-    except Wrong as wrong:
-        return str(wrong)
+        with place(program) as server:
+            said = one(server, folder) if one in CHECKS else one(server)
+    except (Wrong, SystemExit) as error:
+        wrong = str(error)
     except Exception:  # noqa: BLE001
-        return traceback.format_exc()
-    return None
+        wrong = traceback.format_exc()
+    return time.monotonic() - began, said, wrong
+
+
+def indented(text):
+    return "    " + text.rstrip().replace("\n", "\n    ")
 
 
 def main():
@@ -54,7 +64,8 @@ def main():
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     program = str(Path(options.program).resolve())
-    all_of_them = {one.__name__: one for one in [*STORIES, *CHECKS]}
+    # The long ones first.
+    all_of_them = {one.__name__: one for one in [*CHECKS, *STORIES]}
     if unknown := set(options.names) - set(all_of_them):
         parser.error(f"there are no {', '.join(sorted(unknown))}; there are {', '.join(all_of_them)}")
     programs()
@@ -62,18 +73,17 @@ def main():
         sys.exit("axe-core is missing. Run this and start again:\n\n    cd tests/clients && npm ci")
     folder = os.environ.get("COMMONPLACE_TEST_PICTURES") or tempfile.mkdtemp(prefix="commonplace-pictures-")
     failed = False
-    for name in options.names or all_of_them:
-        began = time.monotonic()
-
-        def run(one=all_of_them[name]):
-            with place(program) as server:
-                one(server, folder) if one in CHECKS else one(server)
-
-        wrong = told(run)
-        failed |= wrong is not None
-        print(f"{'FAILED' if wrong else 'ok':7}{time.monotonic() - began:6.1f} s  {name}", flush=True)
-        if wrong:
-            print("    " + wrong.rstrip().replace("\n", "\n    "), flush=True)
+    with ThreadPoolExecutor(AT_ONCE) as workers:
+        running = {
+            workers.submit(told, all_of_them[name], program, folder): name for name in options.names or all_of_them
+        }
+        for done in as_completed(running):
+            seconds, said, wrong = done.result()
+            failed |= wrong is not None
+            print(f"{'FAILED' if wrong else 'ok':7}{seconds:6.1f} s  {running[done]}", flush=True)
+            for text in filter(None, (said, wrong)):
+                print(indented(text), flush=True)
+    print(f"Pictures of the pages are in {folder}")
     sys.exit(failed)
 
 

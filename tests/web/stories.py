@@ -202,7 +202,7 @@ def the_trash_gives_back_and_purges(place):
         dialog = person.within("dialog")
         dialog.sees("Purge 3 memories for good?")
         dialog.presses("Purge 3 memories")
-        person.sees("3 memories are gone for good.")
+        person.sees("3 entries of the trash are gone for good.")
         person.sees("No memories are in the trash.")
         person.expects_nothing_wrong()
 
