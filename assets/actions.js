@@ -1,3 +1,3 @@
-// Pages with rows to choose from, and with deletions that are reviewed first.
+// Pages with rows to select, and with deletions that are reviewed first.
 import "./select.js";
 import "./review.js";

@@ -16,20 +16,23 @@ function address() {
 async function load() {
   clearTimeout(wait);
   under?.abort();
-  under = new AbortController();
+  const own = (under = new AbortController());
   const url = address();
   const list = document.getElementById("list");
   list.setAttribute("aria-busy", "true");
   try {
-    const response = await fetch(url, { headers: { "x-fragment": "1" }, signal: under.signal });
+    const response = await fetch(url, { headers: { "x-fragment": "1" }, signal: own.signal });
     const text = await response.text();
     if (!response.ok) return complain(text);
     if (!swap(text)) return location.assign(url);
     document.querySelector("#notice .problem")?.remove();
     history.replaceState(history.state, "", url);
-    list.removeAttribute("aria-busy");
   } catch (error) {
-    if (error.name !== "AbortError") complain("The server can't be reached. Try again.");
+    if (error.name === "AbortError") return;
+    complain("The server can't be reached. Try again.");
+  } finally {
+    // Not where a newer search is under way.
+    if (!own.signal.aborted) list.removeAttribute("aria-busy");
   }
 }
 

@@ -9,18 +9,17 @@ let opener = null;
 
 const parse = (html) => new DOMParser().parseFromString(html, "text/html");
 
-/** Puts the parts of a fragment in place of those with the same ids. */
+/** Puts the parts of a fragment in place of those with the same ids; false where the page is another one now. */
 export function swap(html) {
   const parsed = parse(html);
-  let swapped = false;
+  if (!parsed.getElementById("list") || !document.getElementById("list")) return false;
   for (const id of ["result", "count", "chips", "list"]) {
     const [from, to] = [parsed.getElementById(id), document.getElementById(id)];
     if (!from || !to) continue;
     to.replaceChildren(...from.childNodes);
-    swapped = true;
   }
   document.querySelectorAll("form[data-select]").forEach(tell);
-  return swapped;
+  return true;
 }
 
 /** Says what went wrong, where it is read out. */
@@ -96,7 +95,7 @@ async function sure(form, submitter) {
 
 function done(response, text) {
   const url = new URL(response.url);
-  if (url.pathname !== location.pathname || !document.getElementById("list") || !swap(text)) {
+  if (url.pathname !== location.pathname || !swap(text)) {
     location.assign(response.url);
     return;
   }

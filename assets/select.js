@@ -1,22 +1,22 @@
-// Choosing rows: ranges with Shift, all on the page, and how many are chosen.
+// Selecting rows: ranges with Shift, all on the page, and how many are selected.
 // Without this the boxes and buttons work one by one.
 
 const boxes = (form) => [...form.querySelectorAll("input[name=id]")];
 const everything = (form) => form.querySelector("input[name=all]");
 let last = null;
 
-/** Says how many are chosen, and shows the box for the whole page. */
+/** Says how many are selected, and shows the box for the whole page. */
 export function tell(form) {
   const all = boxes(form);
-  const chosen = all.filter((box) => box.checked).length;
-  const total = everything(form)?.checked ? everything(form).dataset.total : chosen.toLocaleString("en");
-  const output = form.querySelector("output.chosen");
-  if (output) output.textContent = chosen || everything(form)?.checked ? `${total} chosen` : "";
+  const selected = all.filter((box) => box.checked).length;
+  const total = everything(form)?.checked ? everything(form).dataset.total : selected.toLocaleString("en");
+  const output = form.querySelector("output.selected");
+  if (output) output.textContent = selected || everything(form)?.checked ? `${total} selected` : "";
   const page = form.querySelector("input[data-page]");
   if (page) {
     page.hidden = false;
-    page.checked = all.length > 0 && chosen === all.length;
-    page.indeterminate = chosen > 0 && chosen < all.length;
+    page.checked = all.length > 0 && selected === all.length;
+    page.indeterminate = selected > 0 && selected < all.length;
   }
 }
 

@@ -116,7 +116,7 @@ def by_hand(person, deleted):
     person.goes_to("Memories")
     person.presses("Filters and order")
     person.chooses("Bucket", BUCKET)
-    person.checks(f"Choose all {deleted:,} that match")
+    person.checks(f"Select all {deleted:,} that match")
     person.browser.js(WATCH, f"{deleted:,} memories are in the trash")
     person.presses("Delete…")
     person.within("dialog").presses(f"Delete {deleted:,} memories")

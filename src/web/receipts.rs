@@ -38,7 +38,7 @@ struct Row {
 fn what(receipt: &Receipt) -> &'static str {
     match receipt.operation.as_str() {
         "delete" => "Deleted one memory",
-        "bulk-delete" => "Deleted chosen memories",
+        "bulk-delete" => "Deleted selected memories",
         "delete-by-filter" => "Deleted all that matched",
         "delete-bucket" => "Deleted a bucket",
         "purge-trash" => "Purged from the trash",
@@ -66,7 +66,7 @@ fn state(receipt: &Receipt) -> Vec<String> {
 pub(super) async fn list(State(app): State<App>, signed_in: SignedIn) -> Result<Response, Shown> {
     let number = Pages::asked(&signed_in)?;
     let (found, total) = receipt::ops::list(&app, &signed_in.caller, number * PAGE, PAGE).await?;
-    let pages = Pages::new("/receipts?", number, found.len(), total);
+    let pages = Pages::new("/receipts?", number, found.len(), total, ("receipt", "receipts"));
     let row = |receipt: Receipt| Row {
         what: what(&receipt),
         state: state(&receipt),

@@ -133,7 +133,7 @@ impl Outcome {
         }
         if receipt.failed > 0 {
             let were = if receipt.failed == 1 { "was" } else { "were" };
-            sentences.push(format!("{} of those chosen {were} gone before.", thousands(receipt.failed)));
+            sentences.push(format!("{} of those selected {were} gone before.", thousands(receipt.failed)));
         }
         Self { csrf: csrf.to_owned(), receipt: receipt.id.clone(), sentences, can_undo: in_trash > 0, back }
     }
@@ -151,9 +151,9 @@ pub(super) fn reach(app: &App) -> &'static str {
 /// What is left of what a receipt purged.
 pub(super) fn erased(app: &App, receipt: &Receipt) -> &'static str {
     match (receipt.erased_at, receipt::overwrites_bytes(app)) {
-        (None, _) => "The server still erases what is left of it on the disk; the receipt will say when that is done.",
-        (Some(_), true) => "Its bytes are overwritten in this server's files.",
-        (Some(_), false) => "Its rows are removed from the database, and their space is free for others.",
+        (None, _) => "The server still erases what is left on the disk; the receipt will say when that is done.",
+        (Some(_), true) => "The bytes are overwritten in this server's files.",
+        (Some(_), false) => "The rows are removed from the database, and their space is free for others.",
     }
 }
 
@@ -179,14 +179,14 @@ impl Pages {
         number.map(|number: i64| number - 1).ok_or_else(|| Error::invalid("A page is a whole number from 1 on."))
     }
 
-    /// The page with so many rows of a total; `path` ends in a `?` or `&`.
-    pub(super) fn new(path: &str, page: i64, rows: usize, total: i64) -> Self {
+    /// The page with so many rows of a total of something; `path` ends in a `?` or `&`.
+    pub(super) fn new(path: &str, page: i64, rows: usize, total: i64, noun: (&str, &str)) -> Self {
         let (first, rows) = (page * PAGE + 1, i64::try_from(rows).unwrap_or(i64::MAX));
         let end = first + rows - 1;
-        let text = if rows == 0 {
-            format!("0 of {}", thousands(total))
-        } else {
-            format!("{}–{} of {}", thousands(first), thousands(end), thousands(total))
+        let text = match rows {
+            0 => format!("0 of {}", count(total, noun)),
+            rows if rows == total => count(total, noun),
+            _ => format!("{}–{} of {}", thousands(first), thousands(end), count(total, noun)),
         };
         let address = |page: i64| format!("{path}page={page}");
         Self {
@@ -211,13 +211,13 @@ mod tests {
     #[test]
     fn a_page_knows_its_neighbours() {
         let shown = |page, rows, total| {
-            let Pages { text, previous, next } = Pages::new("/trash?", page, rows, total);
+            let Pages { text, previous, next } = Pages::new("/trash?", page, rows, total, MEMORIES);
             (text, previous.unwrap_or_default(), next.unwrap_or_default())
         };
         let text = |one: &str, two: &str, three: &str| (one.to_owned(), two.to_owned(), three.to_owned());
-        assert_eq!(shown(0, 50, 1_234), text("1–50 of 1,234", "", "/trash?page=2"));
-        assert_eq!(shown(24, 34, 1_234), text("1,201–1,234 of 1,234", "/trash?page=24", ""));
-        assert_eq!(shown(0, 50, 50), text("1–50 of 50", "", ""));
-        assert_eq!(shown(9, 0, 3), text("0 of 3", "/trash?page=9", ""));
+        assert_eq!(shown(0, 50, 1_234), text("1–50 of 1,234 memories", "", "/trash?page=2"));
+        assert_eq!(shown(24, 34, 1_234), text("1,201–1,234 of 1,234 memories", "/trash?page=24", ""));
+        assert_eq!(shown(0, 50, 50), text("50 memories", "", ""));
+        assert_eq!(shown(9, 0, 3), text("0 of 3 memories", "/trash?page=9", ""));
     }
 }

@@ -85,9 +85,9 @@ struct Row {
 }
 
 fn left(now: Micros, then: Micros) -> String {
-    match (then.0 - now.0).div_euclid(Micros::DAY) {
-        ..=-1 => "any moment".to_owned(),
-        0 => "within a day".to_owned(),
+    let Ok(micros @ 1..) = u64::try_from(then.0 - now.0) else { return "any moment".to_owned() };
+    match micros.div_ceil(Micros::DAY.unsigned_abs()) {
+        1 => "within a day".to_owned(),
         days => format!("in {}", count(days, ("day", "days"))),
     }
 }
@@ -129,7 +129,7 @@ pub(super) async fn show(State(app): State<App>, signed_in: SignedIn) -> Result<
         is_memories: kind == Kind::Memories,
         memories: thousands(memories_total),
         conversations: thousands(conversations_total),
-        pages: Pages::new(&format!("{}&", kind.address()), number, rows.len(), total),
+        pages: Pages::new(&format!("{}&", kind.address()), number, rows.len(), total, kind.noun()),
         rows,
         total,
         total_shown: count(total, kind.noun()),
@@ -142,7 +142,7 @@ pub(super) async fn show(State(app): State<App>, signed_in: SignedIn) -> Result<
 fn ids(form: &SignedForm) -> Result<Vec<String>> {
     let ids: Vec<String> = form.fields.all("id").map(str::to_owned).collect();
     if ids.is_empty() {
-        return Err(Error::invalid("Nothing is chosen. Tick at least one row, then try again."));
+        return Err(Error::invalid("Nothing is selected. Tick at least one row, then try again."));
     }
     Ok(ids)
 }

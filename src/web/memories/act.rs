@@ -49,7 +49,7 @@ impl Chosen {
         match (self.is_all, self.ids.is_empty()) {
             (true, _) => Ok(Selection::Where(self.view.conditions())),
             (false, false) => Ok(Selection::Ids(self.ids.clone())),
-            (false, true) => Err(Error::invalid("No memory is chosen. Tick at least one, then try again.")),
+            (false, true) => Err(Error::invalid("No memory is selected. Tick at least one, then try again.")),
         }
     }
 
@@ -106,7 +106,7 @@ pub(in crate::web) async fn delete(
     let mut remarks = Vec::new();
     if found.missing > 0 {
         let are = if found.missing == 1 { "is" } else { "are" };
-        remarks.push(format!("{} that you chose {are} gone already.", count(found.missing, MEMORIES)));
+        remarks.push(format!("{} that you selected {are} gone already.", count(found.missing, MEMORIES)));
     }
     let days = app.config.trash_days;
     let title = match found.total {

@@ -23,6 +23,8 @@ struct Page {
     layout: Layout,
     outcome: Option<Outcome>,
     groups: Vec<Alike>,
+    /// Whether there are more groups.
+    is_more: bool,
     /// How many groups there are.
     total: String,
     compared: String,
@@ -84,6 +86,7 @@ pub(in crate::web) async fn show(State(app): State<App>, signed_in: SignedIn) ->
     let shown = Page {
         layout: Layout::new(&signed_in, PATH),
         outcome: Outcome::in_query(&app, &signed_in, format!("{PATH}/duplicates")).await?,
+        is_more: found.total > GROUPS.min(found.groups.len()),
         total: thousands(found.total as u64),
         compared: count(found.compared as u64, MEMORIES),
         groups: found.groups.into_iter().take(GROUPS).map(Alike::from).collect(),

@@ -35,9 +35,9 @@ async fn the_trash_shows_what_was_deleted_until_it_is_purged(engine: Engine) {
     assert!(browser.page("/trash").await.contains("Nothing here"));
     thrown_away(&ann, 120).await;
     let page = browser.page("/trash").await;
-    assert!(page.contains("1–50 of 120") && page.contains("in 30 days"), "{page}");
+    assert!(page.contains("1–50 of 120 memories") && page.contains("in 30 days"), "{page}");
     let last = browser.page("/trash?of=memories&page=3").await;
-    assert!(last.contains("101–120 of 120") && last.matches("name=\"id\"").count() == 20, "{last}");
+    assert!(last.contains("101–120 of 120 memories") && last.matches("name=\"id\"").count() == 20, "{last}");
     assert!(browser.page("/trash?page=9").await.contains("There is no such page."));
     assert_eq!(browser.get("/trash?page=0").await.status, StatusCode::BAD_REQUEST);
     assert_eq!(browser.get("/trash?of=x").await.status, StatusCode::BAD_REQUEST);
@@ -66,8 +66,8 @@ async fn what_is_chosen_in_the_trash_comes_back_or_goes_for_good(engine: Engine)
     let purged = browser.submit("/trash/purge", &form(&review.text, "/trash/purge")).await;
     let after = browser.follow(&purged).await;
     assert!(after.contains("3 entries of the trash are gone for good."), "{after}");
-    assert!(after.contains("1 of those chosen was gone before."), "{after}");
-    assert!(after.contains("1–4 of 4"), "{after}");
+    assert!(after.contains("1 of those selected was gone before."), "{after}");
+    assert!(after.contains("<p id=\"count\">4 memories"), "{after}");
     assert_eq!(ann.texts().await.len(), 3);
     let nothing = browser.submit("/trash/restore", &form(&page, "/trash/purge")).await;
     assert_eq!(nothing.status, StatusCode::BAD_REQUEST);
@@ -104,7 +104,9 @@ async fn conversations_have_their_own_part_of_the_trash(engine: Engine) {
     let mut browser = Browser::signed_in(&server, "ann").await;
     let page = browser.page("/trash?of=conversations").await;
     assert!(
-        page.contains("1–3 of 3") && page.contains("&#60;b&#62;Talk 1&#60;/b&#62;") && !page.contains("<b>Talk"),
+        page.contains("<p id=\"count\">3 conversations")
+            && page.contains("&#60;b&#62;Talk 1&#60;/b&#62;")
+            && !page.contains("<b>Talk"),
         "{page}"
     );
     let restored = browser.submit("/trash/restore", &with(&page, "/trash/purge", &ids[..1])).await;
@@ -112,7 +114,7 @@ async fn conversations_have_their_own_part_of_the_trash(engine: Engine) {
     let review = browser.submit("/trash/purge", &with(&page, "/trash/purge", &ids[1..2])).await;
     assert!(review.text.contains("Purge 1 conversation for good?"), "{}", review.text);
     let purged = browser.submit("/trash/purge", &form(&review.text, "/trash/purge")).await;
-    assert!(browser.follow(&purged).await.contains("1–1 of 1"));
+    assert!(browser.follow(&purged).await.contains("<p id=\"count\">1 conversation"));
     let review = browser.fill("/trash?of=conversations", "/trash/empty", &[]).await;
     let purged = browser.submit("/trash/empty", &form(&review.text, "/trash/empty")).await;
     assert!(browser.follow(&purged).await.contains("No conversations are in the trash."));
@@ -126,11 +128,14 @@ async fn receipts_say_what_became_of_what_was_deleted(engine: Engine) {
     let ids = thrown_away(&ann, 10).await;
     ann.post("/api/memories/restore", json!({"memoryIds": ids[..2]})).await.ok();
     let page = browser.page("/receipts").await;
-    assert!(page.contains("8 in the trash") && page.contains("2 restored") && page.contains("1–1 of 1"), "{page}");
+    assert!(
+        page.contains("8 in the trash") && page.contains("2 restored") && page.contains("<p id=\"count\">1 receipt"),
+        "{page}"
+    );
     let (_, rest) = page.split_once("href=\"/receipts/").expect("a receipt");
     let path = format!("/receipts/{}", rest.split('"').next().expect("an id"));
     let one = browser.page(&path).await;
-    assert!(one.contains("Deleted chosen memories: 10 memories") && one.contains("10 hashes"), "{one}");
+    assert!(one.contains("Deleted selected memories: 10 memories") && one.contains("10 hashes"), "{one}");
     assert!(browser.page(&format!("{path}?id={}", ids[4])).await.contains("Yes: this receipt is about"));
     let undo = format!("{path}/restore");
     let undone = browser.fill(&path, &undo, &[]).await;
@@ -140,6 +145,6 @@ async fn receipts_say_what_became_of_what_was_deleted(engine: Engine) {
         let id = ann.remember(&format!("One of many {number}")).await;
         ann.delete(&format!("/api/memories/{id}")).await.ok();
     }
-    assert!(browser.page("/receipts").await.contains("1–50 of 56"));
+    assert!(browser.page("/receipts").await.contains("1–50 of 56 receipts"));
     assert!(browser.page("/receipts?page=2").await.contains("51–56 of 56"));
 }
