@@ -42,7 +42,8 @@ function follow(card) {
   card.querySelector("form")?.addEventListener("submit", cancel);
   const look = async () => {
     const old = document.getElementById(id);
-    if (!old) return;
+    // It may be gone, or over because somebody cancelled it here.
+    if (!old || !("live" in old.dataset)) return;
     let fresh = null;
     try {
       const answer = await fetch(`/transfer/${id}`, { headers: { "x-fragment": "1" } });
