@@ -24,7 +24,7 @@ SHOWN = "<script>window.__xss = 1; alert(1)</script>"
 
 
 def lived_in(account):
-    """Memories in buckets, conversations, a trash and receipts, as a year leaves them."""
+    """Memories in buckets, conversations, a trash and receipts, as a year leaves them; the pages of some of them."""
     account.has_bucket("Work", "Projects, colleagues and how things are done there.")
     account.has_bucket("Home", "The flat, the garden and whoever lives there.")
     account.has_bucket("Travel")
@@ -92,10 +92,11 @@ def lived_in(account):
         )
     account.call("POST", "/api/chat-history/search", {"query": "sourdough"})
     account.finds("boiler")
+    return [f"/memories/{edited}", f"/buckets/{account.bucket('Work')}"]
 
 
 def full_of_markup(account):
-    """The same kinds of things, each of whose texts and names is hostile."""
+    """The same kinds of things, each of whose texts and names is hostile; pages of some of these."""
     for text in HOSTILE:
         # Names are shorter than texts, have no control characters and no line ends.
         name = text.replace("\u2028", "")[:90]
@@ -108,6 +109,7 @@ def full_of_markup(account):
     account.forgets(*gone)
     for place, text in enumerate(HOSTILE):
         account.heard("chatgpt", f"m{place}", text[:200], f"Said {text}", f"Answered {text}", f"# {text}\n\n- {text}")
+    return [f"/memories/{edited}", f"/buckets/{account.bucket(SHOWN)}"]
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from client import Client, callback
 from contents import HOSTILE, SHOWN, full_of_markup, lived_in
@@ -20,8 +20,10 @@ MOST_REQUESTS = 10
 FURTHER = ["/account", "/nothing/is/here", "/oauth/authorize", "!/sign-in", "!/welcome?link=none"]
 # What the console says about a page that is a refusal itself.
 REFUSALS = [r"nothing/is/here.* 404 ", r"oauth/authorize.* 400 ", r"welcome\?link=none.* \d{3} "]
+# What is asked of pages that answer: something there is, and something there is not.
+ASKED = ["/memories?q={}", "/conversations?q={}", "/recall?q={}"]
 # Where what is full of markup has to be seen as text.
-SEEN = ["/memories", "/trash", "/buckets", "/conversations", "/connect"]
+SEEN = ["/memories", "/trash", "/buckets", "/conversations"]
 
 RUN_AXE = """
 const done = arguments[arguments.length - 1];
@@ -83,6 +85,8 @@ def kind(path):
 def name_of(path):
     if "client_id" in path:
         return "consent"
+    if "?q=" in path:
+        return name_of(path.split("?")[0]) + "-found"
     return re.sub(r"[^a-z-]+", "-", kind(path).replace("*", "one").strip("/").lower()).strip("-") or "overview"
 
 
@@ -118,19 +122,24 @@ class Looks:
         self.wrong = []
         self.count = 0
 
-    def at(self, person, path, state):
+    def at(self, person, path, state, scene="", play=None):
+        """Looks at a page; with `play`, after that was done there, which is called `scene`."""
         browser = person.browser
         for width in WIDTHS:
             for scheme in SCHEMES:
                 browser.looks(width, scheme)
                 if scheme == SCHEMES[0]:
                     person.opens(path)
-                where = f"{state} {path} at {width} {scheme}"
+                    if play:
+                        play(person)
+                        person.settles()
+                where = f"{state} {path} {scene} at {width} {scheme}".replace("  ", " ")
                 found = self._axe(browser) + browser.js(INJECTED)
                 wide = browser.js("return document.documentElement.scrollWidth")
                 if wide > width:
                     found.append(f"scrolls sideways: {wide} wide")
-                browser.shot(self.folder / f"{name_of(path)}-{state}-{width}-{scheme}.png")
+                name = "-".join(filter(None, [name_of(path), scene, state, str(width), scheme]))
+                browser.shot(self.folder / f"{name}.png")
                 found += [one for one in browser.taken_wrong() if not any(re.search(known, one) for known in REFUSALS)]
                 self.wrong += [(where, one) for one in found]
                 self.count += 1
@@ -156,16 +165,45 @@ def signed_out(looks, place, state):
         looks.at(stranger, place.link, state)
 
 
+def chooses_rows(person):
+    boxes = [box for box in person.all("checkbox") if box.get_attribute("name") == "id"]
+    for box in boxes[:2]:
+        box.click()
+
+
+def reviews(person):
+    chooses_rows(person)
+    person.presses("Delete…")
+    person.finds("dialog")
+
+
+def opens_filters(person):
+    person.presses("Filters and order")
+
+
+# What comes up only when something is done: its name, the page, and what is done there.
+SCENES = [
+    ("chosen", "/memories", chooses_rows),
+    ("review", "/memories", reviews),
+    ("filters", "/memories", opens_filters),
+    ("chosen", "/trash", chooses_rows),
+    ("chosen", "/conversations", chooses_rows),
+]
+
+
 def every_page(place, folder):
     """Every page is right with a life in it, with nothing in it, and full of markup."""
     looks = Looks(folder)
-    lived_in(place.account("lived"))
+    further = lived_in(place.account("lived"))
     signed_out(looks, place, "out")
     with place.visitor("lived") as person, callback() as (redirect, _):
         person.signs_in()
         client = Client(place.address, "Claude", redirect)
-        for path in [*pages(person), client.path()]:
+        asked = [path.format(quote("How long does the sourdough rest?")) for path in ASKED]
+        for path in [*pages(person), *further, *asked, client.path()]:
             looks.at(person, path, "lived")
+        for scene, path, play in SCENES:
+            looks.at(person, path, "lived", scene, play)
     looks.expects_nothing_wrong()
     return f"{looks.count} looks"
 
@@ -184,7 +222,7 @@ def every_empty_page(place, folder):
 def text_is_never_markup(place, folder):
     """Texts, titles and names full of markup and script are shown as text, and do nothing."""
     looks = Looks(folder)
-    full_of_markup(place.account("markup"))
+    further = full_of_markup(place.account("markup"))
     for text in HOSTILE[:3]:
         place.commonplace("token", "create", text, "--user", "markup")
     with place.visitor("markup") as person, callback() as (redirect, arrived):
@@ -196,9 +234,10 @@ def text_is_never_markup(place, folder):
             client.redeems(arrived.get(timeout=60)["code"])
         person.browser.taken_wrong()
         there = nav(person)
-        for path in [*pages(person), Client(place.address, SHOWN, redirect).path()]:
+        asked = [path.format(quote(SHOWN)) for path in ASKED]
+        for path in [*pages(person), *further, *asked, Client(place.address, SHOWN, redirect).path()]:
             looks.at(person, path, "markup")
-            if path in SEEN or "client_id" in path:
+            if path in [*SEEN, *further, *asked] or "client_id" in path:
                 expect(SHOWN in person.everything(), f"{path} does not show {SHOWN} as text")
         missing = [path for path in SEEN if path not in there]
         expect(not missing, f"The navigation does not lead to {', '.join(missing)}")
@@ -216,7 +255,7 @@ def the_keyboard_reaches_everything(place, _):
             person.opens(path)
             if not person.browser.js("return document.querySelector('header') !== null"):
                 continue
-            person.browser.js("document.activeElement.blur()")
+            begins_at_the_top(person)
             person.types(Keys.TAB)
             expect(person.focus().text == "Skip to the content", f"{path}: the first stop is {person.focus().text!r}")
             person.types(Keys.ENTER)
@@ -229,9 +268,14 @@ def the_keyboard_reaches_everything(place, _):
     expect(not wrong, "\n".join(dict.fromkeys(wrong)))
 
 
+def begins_at_the_top(person):
+    """The next key Tab goes to the first stop, wherever the page put the focus."""
+    person.browser.js("document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")
+
+
 def stops(person):
     """What is wrong with the stops of the key Tab."""
-    person.browser.js("document.activeElement.blur()")
+    begins_at_the_top(person)
     for _ in range(600):
         person.types(Keys.TAB)
         stop = person.browser.js(FOCUS)

@@ -52,6 +52,10 @@ class Account:
     def has_bucket(self, name, description=None):
         self.call("POST", "/api/buckets", {"name": name, "description": description})
 
+    def bucket(self, name):
+        """The id of a bucket."""
+        return next(one["id"] for one in self.call("GET", "/api/buckets", query={"v": 2}) if one["name"] == name)
+
     def heard(self, platform, id, title, *messages, at="2025-09-14T09:30:00Z"):
         """Takes a conversation in: what the person and the assistant say in turn."""
         said = [
