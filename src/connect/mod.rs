@@ -4,6 +4,7 @@
 //! A client either runs `commonplace mcp` itself, or speaks to a server over HTTP,
 //! where it signs in or sends an API token.
 
+mod command;
 mod json;
 
 use clap::ValueEnum;
@@ -258,9 +259,9 @@ pub fn plan(client: Client, server: &Server, program: &str) -> Result<Plan> {
             entry.0.insert(0, ("type", kind.into()));
             return file(File::Vscode, "servers", entry, then);
         }
-        Client::ClaudeCode => claude_code(server, program),
-        Client::Codex => codex(server, program),
-        Client::Gemini => gemini(server, program),
+        Client::ClaudeCode => command::claude_code(server, program),
+        Client::Codex => command::codex(server, program),
+        Client::Gemini => command::gemini(server, program),
         Client::Mcp => any_mcp(server, program),
         Client::McpRemote => {
             let (base, token) = remote(server, "mcp-remote")?;
@@ -330,15 +331,15 @@ pub fn plan(client: Client, server: &Server, program: &str) -> Result<Plan> {
         }
         Client::Http => {
             let (base, _) = remote(server, "A script")?;
-            let bearer = format!("Authorization: Bearer {}", token_of(server));
+            let bearer = command::bearer(token_of(server));
             let words = |path: &str| vec!["-H".to_owned(), bearer.clone(), format!("{base}{path}")];
             let mut store = words("/api/memory");
             store.extend(["-H", "Content-Type: application/json", "-d"].map(str::to_owned));
             store.push(json!({"text": "Ann takes her coffee black"}).to_string());
             vec![
                 Part::Say("Store a memory, and find it:".to_owned()),
-                Part::Code(command_line("curl", &store)),
-                Part::Code(command_line("curl", &words("/api/memory?query=hot+drink"))),
+                Part::Code(command::line("curl", &store)),
+                Part::Code(command::line("curl", &words("/api/memory?query=hot+drink"))),
                 Part::Say(format!("{base}/docs describes each operation, and {base}/openapi.json does for programs.")),
             ]
         }
@@ -465,95 +466,17 @@ fn through_mcp_remote(base: &str, token: Option<&str>) -> Entry {
     Entry([("command", "npx".into()), ("args", json!(args))].into_iter().chain(env).collect())
 }
 
-fn by_command(client: &str, command: String, then: impl Into<String>) -> Vec<Part> {
-    vec![Part::Say(format!("{client} has a command for this:")), Part::Code(command), Part::Say(then.into())]
-}
-
-fn claude_code(server: &Server, program: &str) -> Vec<Part> {
-    let (command, then) = match server {
-        Server::Local { args } => (
-            command_line("claude mcp add --scope user --transport stdio commonplace --", &run_with(args, program)),
-            "Look at it with 'claude mcp list'.",
-        ),
-        Server::Remote { base, token } => {
-            // The option takes any number of values, so it has to be the last.
-            let header = token.iter().flat_map(|token| ["--header".into(), bearer(token)]);
-            let words: Vec<_> = [endpoint(base)].into_iter().chain(header).collect();
-            let then = match token {
-                Some(_) => "Look at it with 'claude mcp list'.",
-                None => "Then type /mcp in Claude Code, choose commonplace and Authenticate.",
-            };
-            (command_line("claude mcp add --scope user --transport http commonplace", &words), then)
-        }
-    };
-    let mut parts = by_command("Claude Code", command, then);
-    parts.push(Part::Say(format!("If it has a {NAME} already, take that out before:")));
-    parts.push(Part::Code(format!("claude mcp remove --scope user {NAME}")));
-    parts
-}
-
-fn codex(server: &Server, program: &str) -> Vec<Part> {
-    let look = "Look at it with 'codex mcp list'.";
-    let (base, token) = match server {
-        Server::Local { args } => {
-            let command = command_line("codex mcp add commonplace --", &run_with(args, program));
-            return by_command("Codex", command, look);
-        }
-        Server::Remote { base, token } => (base, token),
-    };
-    let command = command_line("codex mcp add commonplace --url", &[endpoint(base)]);
-    let Some(token) = token else {
-        return by_command(
-            "Codex",
-            command,
-            "It opens the browser for you to sign in; if not: codex mcp login commonplace",
-        );
-    };
-    let assign = if cfg!(windows) { "setx COMMONPLACE_TOKEN " } else { "export COMMONPLACE_TOKEN=" };
-    let variable = "Codex reads the token from the environment whenever it starts, so set it for good, such as in your \
-                    shell's profile:";
-    let mut parts =
-        by_command("Codex", format!("{command} --bearer-token-env-var COMMONPLACE_TOKEN"), variable.to_owned());
-    parts.extend([Part::Code(format!("{assign}{token}")), Part::Say(look.to_owned())]);
-    parts
-}
-
-fn gemini(server: &Server, program: &str) -> Vec<Part> {
-    let add = "gemini mcp add --scope user";
-    let (command, then) = match server {
-        Server::Local { args } => {
-            // Options of the program stand behind two dashes, its first words before.
-            let (first, options) = args.split_at(args.len().min(1));
-            let mut words = run_with(first, program);
-            if !options.is_empty() {
-                words.push("--".to_owned());
-                words.extend_from_slice(options);
-            }
-            (command_line(&format!("{add} commonplace"), &words), "Look at it with 'gemini mcp list'.")
-        }
-        Server::Remote { base, token: Some(token) } => {
-            let words = [bearer(token), NAME.to_owned(), endpoint(base)];
-            (command_line(&format!("{add} --transport http --header"), &words), "Look at it with 'gemini mcp list'.")
-        }
-        Server::Remote { base, token: None } => {
-            let command = command_line(&format!("{add} --transport http commonplace"), &[endpoint(base)]);
-            (command, "Then type /mcp auth commonplace in Gemini CLI; it opens the browser for you to sign in.")
-        }
-    };
-    by_command("Gemini CLI", command, then)
-}
-
 fn any_mcp(server: &Server, program: &str) -> Vec<Part> {
     let say = |text: &str| Part::Say(text.to_owned());
     match server {
         Server::Local { args } => vec![
             say("The client is to run this program, which speaks MCP on standard input and output:"),
-            Part::Code(command_line("", &run_with(args, program)).trim_start().to_owned()),
+            Part::Code(command::line("", &command::run_with(args, program)).trim_start().to_owned()),
         ],
         Server::Remote { base, token } => {
             let mut parts = vec![say("Transport: streamable HTTP. URL:"), Part::Code(endpoint(base))];
             match token {
-                Some(token) => parts.extend([say("It has to send this header:"), Part::Code(bearer(token))]),
+                Some(token) => parts.extend([say("It has to send this header:"), Part::Code(command::bearer(token))]),
                 None => parts.push(say("The client opens the browser for you to sign in (OAuth 2.1).")),
             }
             parts
@@ -561,37 +484,8 @@ fn any_mcp(server: &Server, program: &str) -> Vec<Part> {
     }
 }
 
-fn bearer(token: &str) -> String {
-    format!("Authorization: Bearer {token}")
-}
-
-fn run_with(args: &[String], program: &str) -> Vec<String> {
-    [program.to_owned()].into_iter().chain(args.iter().cloned()).collect()
-}
-
-/// What begins a command as it is, and more words of it, for a shell of this system.
-fn command_line(begin: &str, words: &[String]) -> String {
-    words.iter().fold(begin.to_owned(), |line, word| format!("{line} {}", quoted(word, cfg!(windows))))
-}
-
-/// A word for a POSIX shell or, in double quotes, for those of Windows.
-fn quoted(word: &str, windows: bool) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+:,./@".contains(c) || (windows && c == '\\');
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else if windows {
-        // Backslashes before the closing quote would take its meaning.
-        let last = "\\".repeat(word.len() - word.trim_end_matches('\\').len());
-        format!("\"{}{last}\"", word.replace('"', "\\\""))
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     const PROGRAM: &str = "/opt/my tools/commonplace";
@@ -717,16 +611,6 @@ mod tests {
             assert_eq!(args.contains(&"--allow-http"), allow, "{base}");
             assert!(!args.iter().any(|arg| arg.contains(' ') || arg.contains("cmpl_x")), "{args:?}");
             assert_eq!(entry["env"]["AUTH_HEADER"], "Bearer cmpl_x");
-        }
-    }
-
-    proptest! {
-        #[test]
-        #[cfg(unix)]
-        fn a_shell_reads_a_quoted_word_as_it_was(word in "[^\0]{0,12}") {
-            let script = command_line("printf %s", std::slice::from_ref(&word));
-            let out = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
-            prop_assert_eq!(String::from_utf8(out.stdout).unwrap(), word);
         }
     }
 }

@@ -2,9 +2,11 @@
 
 mod account;
 mod buckets;
+mod connect;
 mod conversations;
 mod memories;
 mod one_memory;
+mod overview;
 mod pages;
 mod recall;
 mod sign_in;

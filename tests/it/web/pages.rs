@@ -1,7 +1,6 @@
 //! What holds of every page.
 
 use reqwest::{StatusCode, header};
-use serde_json::json;
 
 use crate::browser::{Browser, form, sent};
 use crate::harness::{Engine, Server, answer, client, on_both_engines};
@@ -11,7 +10,6 @@ on_both_engines!(
     nothing_is_shown_or_done_without_a_session,
     a_fragment_answers_a_script_with_a_sentence,
     a_form_of_the_dashboard_needs_its_token_and_its_origin,
-    the_overview_counts_what_there_is,
     a_name_full_of_markup_is_text,
     a_notice_is_one_of_a_list_and_never_text_of_the_address,
     assets_are_kept_by_version_and_never_stale,
@@ -34,6 +32,9 @@ const PAGES: &[&str] = &[
     "/recall?q=x",
     "/buckets",
     "/transfer",
+    "/connect",
+    "/?period=90",
+    "/?period=year",
 ];
 /// Every form of the dashboard.
 const FORMS: &[&str] = &[
@@ -60,6 +61,9 @@ const FORMS: &[&str] = &[
     "/buckets/delete",
     "/transfer",
     "/transfer/cancel",
+    "/connect/tokens",
+    "/connect/tokens/revoke",
+    "/connect/grants/end",
 ];
 
 async fn every_page_has_the_headers_that_protect_it(engine: Engine) {
@@ -139,24 +143,6 @@ async fn a_form_of_the_dashboard_needs_its_token_and_its_origin(engine: Engine) 
     }
     browser.page("/").await;
     assert_eq!(browser.submit("/sign-out-everywhere", &right).await.status, StatusCode::SEE_OTHER);
-}
-
-async fn the_overview_counts_what_there_is(engine: Engine) {
-    let server = Server::start(engine).await;
-    let ann = server.user("ann").await;
-    let bob = server.user("bob").await;
-    bob.remember("Bob's own").await;
-    let mut browser = Browser::signed_in(&server, "ann").await;
-    assert!(browser.page("/").await.contains("Nothing is remembered yet"));
-    let texts: Vec<String> = (0..1_234).map(|number| format!("Fact number {number}")).collect();
-    let ids = ann.remember_all(&texts).await;
-    ann.post("/api/memories/bulk-delete", json!({"memoryIds": ids[..34]})).await.ok();
-    ann.bucket("Work").await;
-    let page = browser.page("/").await;
-    for (count, label) in [("1,200", "Memories"), ("0", "Conversations"), ("2", "Buckets"), ("34", "In the trash")] {
-        let tile = page.split("<li class=\"card tile\">").skip(1).find(|tile| tile.contains(label)).expect(label);
-        assert!(tile.contains(&format!(">{count}<")), "{label}: {tile}");
-    }
 }
 
 async fn a_name_full_of_markup_is_text(engine: Engine) {
