@@ -24,7 +24,6 @@ const ALL: &[(&str, &str, &str)] = &[
     ("memories.js", SCRIPT, include_str!("../../assets/memories.js")),
     ("select.js", SCRIPT, include_str!("../../assets/select.js")),
     ("review.js", SCRIPT, include_str!("../../assets/review.js")),
-    ("conversations.js", SCRIPT, include_str!("../../assets/conversations.js")),
     ("history.css", STYLE, include_str!("../../assets/history.css")),
     ("transfer.js", SCRIPT, include_str!("../../assets/transfer.js")),
     ("connect.css", STYLE, include_str!("../../assets/connect.css")),

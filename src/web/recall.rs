@@ -8,23 +8,27 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::tz::Offset;
 
-use super::conversations::{Found, PATH as CONVERSATIONS, end, fits, lacks, time};
+use super::conversations::{Found, PATH as CONVERSATIONS, end, fits, lacks, place, time};
 use super::layout::thousands;
-use super::show::{Moment, address, number};
+use super::moment::Moment;
+use super::show::{address, number};
 use super::{Layout, Shown, SignedIn, page};
 use crate::app::App;
 use crate::clock::Micros;
 use crate::error::Result;
 use crate::history::cite;
 use crate::history::compose::{MOST_TOKENS, Recall, Source};
-use crate::history::find::{self, Question, Within};
+use crate::history::find::{self, Hit, Question, Within};
 use crate::history::model::Writer;
 use crate::history::read;
 use crate::history::when::When;
+use crate::search::Mode;
 use crate::search::why::Why;
 
 /// How many passages are shown below an answer.
-const PASSAGES: i64 = 10;
+const PASSAGES: usize = 10;
+/// Of how many passages answers are made.
+const SEEN: i64 = 50;
 /// How long an answer may be, in tokens: the value, and a word for it.
 const LENGTHS: [(usize, &str); 3] = [(200, "Short"), (600, "Medium"), (MOST_TOKENS, "Long")];
 /// That without being asked for.
@@ -114,14 +118,21 @@ struct Cited {
     fits: &'static str,
 }
 
-impl From<Source> for Cited {
-    fn from(source: Source) -> Self {
-        let path = format!("{CONVERSATIONS}/{}", source.conversation);
+impl Cited {
+    /// With where it is in the transcript: the passage, where it is one of the `hits`.
+    fn new(source: Source, hits: &[Hit]) -> Self {
+        let is_of = |hit: &&Hit| {
+            hit.conversation.id == source.conversation && hit.messages.iter().any(|one| one.id == source.message)
+        };
+        let message = || {
+            let path = format!("{CONVERSATIONS}/{}", source.conversation);
+            format!("{}#passage", address(&path, [("message", source.message.as_str())]))
+        };
         Self {
             mark: source.mark,
+            address: hits.iter().find(is_of).map_or_else(message, place),
             title: super::show::title(&source.title),
-            date: source.date.map(|date| date.strftime("%-d %b %Y").to_string()).unwrap_or_default(),
-            address: format!("{}#passage", address(&path, [("message", source.message.as_str())])),
+            date: source.date.map(|date| date.to_string()).unwrap_or_default(),
             fits: fits(source.relevance),
         }
     }
@@ -135,8 +146,8 @@ struct Answer {
     sources: Vec<Cited>,
 }
 
-impl From<Recall> for Answer {
-    fn from(recall: Recall) -> Self {
+impl Answer {
+    fn new(recall: Recall, hits: &[Hit]) -> Self {
         let marks = recall.sources.iter().map(|source| source.mark).collect();
         let (content, by) = match &recall.writer {
             Writer::Model(model) => (
@@ -157,7 +168,7 @@ impl From<Recall> for Answer {
             content,
             by,
             tokens: thousands(recall.tokens as u64),
-            sources: recall.sources.into_iter().map(Cited::from).collect(),
+            sources: recall.sources.into_iter().map(|source| Cited::new(source, hits)).collect(),
         }
     }
 }
@@ -234,15 +245,15 @@ pub(super) async fn show(State(app): State<App>, signed_in: SignedIn) -> Result<
     let questions = Question::all(Some(shown.query.clone()), None, Some(shown.length))?;
     let (mut answers, found) = tokio::try_join!(
         find::recall(&app, caller, &questions, &within),
-        find::find(&app, caller, &shown.query, within.clone(), PASSAGES, 0),
+        find::find_by(&app, caller, &shown.query, Mode::Hybrid, within.clone(), SEEN, 0),
     )?;
     if after.is_none() && before.is_none() {
         shown.noticed = Noticed::of(&shown.query, app.clock.now());
     }
     let why = Why::of(&shown.query, &[]);
-    shown.answer = answers.pop().map(Answer::from);
+    shown.answer = answers.pop().map(|answer| Answer::new(answer, &found.hits));
     shown.lacks = lacks(&found.lacks);
-    shown.found = found.hits.into_iter().map(|hit| Found::new(hit, &why)).collect();
+    shown.found = found.hits.into_iter().take(PASSAGES).map(|hit| Found::new(hit, &why)).collect();
     Ok(page(StatusCode::OK, &shown))
 }
 

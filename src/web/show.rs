@@ -1,32 +1,12 @@
-//! How pages write times, addresses and texts that are marked in parts.
+//! How pages write numbers, addresses and texts that are marked in parts.
 
 use std::fmt;
 use std::ops::Range;
 
 use super::layout::thousands;
+use super::memories::snippet::Piece;
 use crate::auth::oauth::Params;
-use crate::clock::Micros;
 use crate::error::{Error, Result};
-
-/// A moment: for programs, and for people.
-#[derive(Debug, Clone)]
-pub(super) struct Moment {
-    /// RFC 3339.
-    pub iso: String,
-    /// The day.
-    pub day: String,
-    /// The time of day, in UTC.
-    pub time: String,
-}
-
-impl From<Micros> for Moment {
-    fn from(at: Micros) -> Self {
-        let iso = at.rfc3339();
-        let day = at.date().map_or_else(|| iso.clone(), |date| date.strftime("%-d %b %Y").to_string());
-        let time = iso.get(11..16).unwrap_or_default().to_owned();
-        Self { iso, day, time }
-    }
-}
 
 /// How many there are of something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,13 +33,6 @@ impl fmt::Display for Count {
     }
 }
 
-/// A stretch of a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Piece {
-    pub text: String,
-    pub is_marked: bool,
-}
-
 /// A text in pieces, those at `marks` marked. What is no place in the text is as
 /// near as it has one.
 pub(super) fn pieces(text: &str, marks: &[Range<usize>]) -> Vec<Piece> {
@@ -79,33 +52,6 @@ pub(super) fn pieces(text: &str, marks: &[Range<usize>]) -> Vec<Piece> {
     }
     push(end..text.len(), false);
     pieces
-}
-
-/// The part of a text, of about `length` bytes, with the first of its marks, and
-/// these marks in it. What is left out is shown by dots.
-pub(super) fn excerpt(text: &str, marks: &[Range<usize>], length: usize) -> Vec<Piece> {
-    let first = marks.first().map_or(0, |mark| mark.start);
-    // The mark with a third of the room before it, and no room wasted at the end.
-    let start = first.saturating_sub(length / 3).min(text.len().saturating_sub(length));
-    let start = if start == 0 { 0 } else { word_border(text, text.floor_char_boundary(start)) };
-    let stop = text.ceil_char_boundary(start.saturating_add(length).min(text.len()));
-    let inside = marks.iter().filter(|mark| mark.start >= start && mark.end <= stop);
-    let inside: Vec<Range<usize>> = inside.map(|mark| mark.start - start..mark.end - start).collect();
-    let mut pieces = pieces(&text[start..stop], &inside);
-    let dots = |text: &str| Piece { text: text.to_owned(), is_marked: false };
-    if start > 0 {
-        pieces.insert(0, dots("… "));
-    }
-    if stop < text.len() {
-        pieces.push(dots(" …"));
-    }
-    pieces
-}
-
-/// The begin of the next word, where one is near.
-fn word_border(text: &str, from: usize) -> usize {
-    let near = text[from..].char_indices().take(30).find(|(_, c)| c.is_whitespace());
-    near.map_or(from, |(at, blank)| from + at + blank.len_utf8())
 }
 
 /// An address with parameters; empty ones are left out.
@@ -176,7 +122,7 @@ pub(super) fn title(title: &str) -> String {
 mod tests {
     use std::ops::Range;
 
-    use super::{Pager, Piece, address, excerpt, pieces};
+    use super::{Pager, Piece, address, pieces};
 
     fn range(start: usize, end: usize) -> Range<usize> {
         Range { start, end }
@@ -194,18 +140,6 @@ mod tests {
         assert_eq!(shown(&pieces("aüb", &[range(2, 99)])), "a<üb>");
         assert_eq!(shown(&pieces("abc", &[range(2, 1), range(0, 2)])), "abc");
         assert_eq!(shown(&pieces("abc", &[range(7, 9)])), "abc");
-    }
-
-    #[test]
-    fn an_excerpt_has_the_first_mark_and_says_what_it_leaves_out() {
-        let text = format!("{}here it is{}", "word ".repeat(100), " more".repeat(100));
-        let mark = text.find("here").map(|at| at..at + 4).expect("there");
-        let cut = shown(&excerpt(&text, &[mark], 60));
-        assert!(cut.starts_with("… word") && cut.ends_with(" …") && cut.contains("<here> it is"), "{cut}");
-        assert_eq!(shown(&excerpt("short", &[range(0, 5)], 60)), "<short>");
-        for length in 0..20 {
-            excerpt("äöüß€😀 äöüß€😀", &[range(3, 5)], length);
-        }
     }
 
     #[test]

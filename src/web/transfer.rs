@@ -9,8 +9,9 @@ use futures_util::{StreamExt, stream};
 
 use super::conversations::attachment;
 use super::layout::thousands;
+use super::moment::Moment;
 use super::multipart::Multipart;
-use super::show::{Moment, Pager, address, number, platform};
+use super::show::{Pager, address, number, platform};
 use super::{Layout, Notice, Shown, SignedForm, SignedIn, SignedUpload, is_fragment, page, redirect};
 use crate::app::App;
 use crate::auth::Caller;

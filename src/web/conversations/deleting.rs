@@ -12,7 +12,8 @@ use crate::auth::oauth::Params;
 use crate::error::{Error, Result};
 use crate::history::delete::{self, How, Review, Selection, To};
 use crate::receipt::{self, Receipt};
-use crate::web::show::{Count, Moment, address, number};
+use crate::web::moment::Moment;
+use crate::web::show::{Count, address, number};
 use crate::web::{Layout, Notice, Shown, SignedForm, SignedIn, page, redirect};
 
 /// How many of the conversations are named.
@@ -66,7 +67,7 @@ struct Page {
     /// 0: there is no trash.
     trash_days: i64,
     /// What is chosen at first.
-    to: &'static str,
+    how: &'static str,
     overwrites: bool,
     back: String,
     problem: Option<&'static str>,
@@ -75,7 +76,7 @@ struct Page {
 impl Page {
     fn new(app: &App, by: &SignedIn, asked: Asked, review: Review, problem: Option<&'static str>) -> Result<Self> {
         let trash_days = app.config.trash_days;
-        let to = match by.query.get("to")? {
+        let how = match by.query.get("how")? {
             Some("exclude") => "exclude",
             _ if trash_days == 0 => "purge",
             _ => "trash",
@@ -96,7 +97,7 @@ impl Page {
             confirmation: review.confirmation,
             confirmation_with_pinned: review.confirmation_with_pinned,
             trash_days,
-            to,
+            how,
             overwrites: receipt::overwrites_bytes(app),
             back,
             problem,
@@ -116,7 +117,7 @@ pub(in crate::web) async fn review(State(app): State<App>, signed_in: SignedIn) 
 pub(in crate::web) async fn confirm(State(app): State<App>, form: SignedForm) -> Result<Response, Shown> {
     let caller = &form.by.caller;
     let asked = Asked::of(&form.fields)?;
-    let to = match form.field("to")?.as_str() {
+    let to = match form.field("how")?.as_str() {
         "trash" => To::Trash,
         "purge" => To::Nothing,
         "exclude" => To::Exclusion,

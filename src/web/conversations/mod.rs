@@ -16,7 +16,9 @@ pub(super) use filters::{end, time};
 pub(super) use transcript::{attachment, export, show, summarize};
 
 use super::layout::thousands;
-use super::show::{Count, Moment, Pager, Piece, address, excerpt, number, platform, title};
+use super::memories::snippet::{Piece, snippet};
+use super::moment::Moment;
+use super::show::{Count, Pager, address, number, platform, title};
 use super::sign_in::inside;
 use super::{Layout, Notice, Shown, SignedForm, SignedIn, page, redirect};
 use crate::app::App;
@@ -34,8 +36,6 @@ pub(super) const PATH: &str = "/conversations";
 const SIZE: i64 = 50;
 /// How many passages are shown.
 const PASSAGES: i64 = 30;
-/// How much of a message in a passage is shown, in bytes.
-const EXCERPT: usize = 400;
 /// How many conversations are selected at once, at most.
 const MOST_SELECTED: usize = 100;
 
@@ -144,23 +144,29 @@ pub(super) struct Turn {
 
 impl Found {
     pub(super) fn new(hit: Hit, why: &Why) -> Self {
-        let Hit { conversation, score, first, start, last, stop, messages, .. } = hit;
+        let in_transcript = place(&hit);
+        let Hit { conversation, score, messages, .. } = hit;
         let at = messages.first().and_then(|message| message.created_at).unwrap_or(conversation.created_at);
         let turn = |message: Message| {
             let marks = why::marks(&why.matches(&message.text));
-            Turn { who: who(message.role), pieces: excerpt(&message.text, &marks, EXCERPT) }
+            Turn { who: who(message.role), pieces: snippet(&message.text, &marks) }
         };
-        let place = format!("{first}.{start}-{last}.{stop}");
-        let path = format!("{PATH}/{}", conversation.id);
         Self {
             title: title(&conversation.title),
             platform: platform(&conversation.platform).to_owned(),
             at: at.into(),
-            address: format!("{}#passage", address(&path, [("passage", place.as_str())])),
+            address: in_transcript,
             turns: messages.into_iter().map(turn).collect(),
             fits: fits(score),
         }
     }
+}
+
+/// Where a passage is in its conversation.
+pub(super) fn place(hit: &Hit) -> String {
+    let place = format!("{}.{}-{}.{}", hit.first, hit.start, hit.last, hit.stop);
+    let path = format!("{PATH}/{}", hit.conversation.id);
+    format!("{}#passage", address(&path, [("passage", place.as_str())]))
 }
 
 /// Who said something, for the one who asks.

@@ -11,7 +11,9 @@ use crate::history::export::{self as file, Form};
 use crate::history::model::Writer;
 use crate::history::{Message, read, summary};
 use crate::web::layout::thousands;
-use crate::web::show::{Count, Moment, Pager, Piece, address, number, pieces, platform, title};
+use crate::web::memories::snippet::Piece;
+use crate::web::moment::Moment;
+use crate::web::show::{Count, Pager, address, number, pieces, platform, title};
 use crate::web::{Layout, Notice, Shown, SignedForm, SignedIn, page, redirect};
 
 /// How many messages a page has.

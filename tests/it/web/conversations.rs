@@ -124,7 +124,7 @@ async fn a_selection_is_deleted_after_its_exact_number_was_shown_and_comes_back(
     let page = browser.page(&review).await;
     assert!(page.contains("Delete 2 conversations?") && page.contains("Talk 0") && page.contains("Talk 1"), "{page}");
     assert!(!page.contains("Talk 2") && titles(&ann, "").await.len() == 4);
-    let answer = browser.fill(&review, "/conversations/delete", &[("to", "trash")]).await;
+    let answer = browser.fill(&review, "/conversations/delete", &[("how", "trash")]).await;
     let done = answer.header("location").expect("a place").to_owned();
     let page = browser.page(&done).await;
     assert!(page.contains("2 conversations were deleted") && page.contains("Undo: restore 2"), "{page}");
@@ -149,11 +149,11 @@ async fn pinned_conversations_are_kept_unless_ticked(engine: Engine) {
     let review = format!("/conversations/delete?id={}&id={}", ids[0], ids[1]);
     let page = browser.page(&review).await;
     assert!(page.contains("1 of them is pinned and kept, so <strong>1</strong> will be deleted."), "{page}");
-    let answer = browser.fill(&review, "/conversations/delete", &[("to", "trash")]).await;
+    let answer = browser.fill(&review, "/conversations/delete", &[("how", "trash")]).await;
     let page = browser.follow(&answer).await;
     assert!(page.contains("1 conversation was deleted") && page.contains("<strong>1</strong> pinned, and kept."));
     assert_eq!(titles(&ann, "").await.len(), 2);
-    let all = [("to", "purge"), ("pinned_too", "yes")];
+    let all = [("how", "purge"), ("pinned_too", "yes")];
     let answer = browser.fill("/conversations/delete?all=yes", "/conversations/delete", &all).await;
     let page = browser.follow(&answer).await;
     assert!(page.contains("2 conversations were deleted") && !page.contains("Undo"), "{page}");
@@ -168,11 +168,11 @@ async fn all_that_match_are_deleted_only_if_they_are_those_that_were_shown(engin
     let mut browser = Browser::signed_in(&server, "ann").await;
     let list = browser.page("/conversations?title=talk").await;
     assert!(list.contains("href=\"/conversations/delete?all=yes&#38;title=talk\""), "{list}");
-    let review = "/conversations/delete?all=yes&title=talk";
+    let review = "/conversations/delete?all=yes&title=talk&from=2026-01-01&to=2026-12-31";
     let page = browser.page(review).await;
     assert!(page.contains("Delete 12 conversations?") && page.contains("and 2 more"), "{page}");
     let mut fields = form(&page, "/conversations/delete");
-    fields.push(("to".to_owned(), "trash".to_owned()));
+    fields.push(("how".to_owned(), "trash".to_owned()));
     send(&ann, "chatgpt", conversation("late", "Talk of late", &["Me too?"])).await;
     let refused = browser.submit("/conversations/delete", &fields).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
@@ -180,7 +180,7 @@ async fn all_that_match_are_deleted_only_if_they_are_those_that_were_shown(engin
     assert!(refused.text.contains("nothing was deleted"), "{}", refused.text);
     assert_eq!(titles(&ann, "").await.len(), 14);
     let mut fields = form(&refused.text, "/conversations/delete");
-    fields.push(("to".to_owned(), "trash".to_owned()));
+    fields.push(("how".to_owned(), "trash".to_owned()));
     let answer = browser.submit("/conversations/delete", &fields).await;
     assert!(browser.follow(&answer).await.contains("13 conversations were deleted"));
     assert_eq!(titles(&ann, "").await, ["Garden"]);
@@ -195,10 +195,10 @@ async fn what_is_purged_or_excluded_is_on_no_page(engine: Engine) {
     for to in ["purge", "exclude"] {
         let title = format!("Secret {to}");
         let id = one(&ann, &title, &["The kraken sleeps in Bergen.", "Since when?"]).await;
-        let review = format!("/conversations/delete?id={id}&to={to}");
+        let review = format!("/conversations/delete?id={id}&how={to}");
         let page = browser.page(&review).await;
         assert_eq!(page.contains("value=\"exclude\" checked"), to == "exclude", "{page}");
-        let answer = browser.fill(&review, "/conversations/delete", &[("to", to)]).await;
+        let answer = browser.fill(&review, "/conversations/delete", &[("how", to)]).await;
         let page = browser.follow(&answer).await;
         assert!(page.contains("<strong>1</strong> gone for good"), "{page}");
         assert_eq!(page.contains("No import will bring it back."), to == "exclude", "{page}");
@@ -293,7 +293,7 @@ async fn conversations_of_others_are_unknown_pages(engine: Engine) {
     let deleted = one(&bob, "Bob's past", &["Gone?", "Gone."]).await;
     let mut bobs = Browser::signed_in(&server, "bob").await;
     let review = format!("/conversations/delete?id={deleted}");
-    let answer = bobs.fill(&review, "/conversations/delete", &[("to", "trash")]).await;
+    let answer = bobs.fill(&review, "/conversations/delete", &[("how", "trash")]).await;
     let receipt = sent(&answer).params["receipt"].clone();
     let mut ann = Browser::of_new_user(&server, "ann").await;
     let unknown = format!("conv_{}", "0".repeat(32));
@@ -313,7 +313,7 @@ async fn conversations_of_others_are_unknown_pages(engine: Engine) {
     fields.push(("receipt".to_owned(), receipt));
     assert_eq!(ann.submit("/conversations/restore", &fields).await.status, StatusCode::NOT_FOUND);
     let mut fields = csrf.clone();
-    fields.extend([("id".to_owned(), id.clone()), ("to".to_owned(), "purge".to_owned())]);
+    fields.extend([("id".to_owned(), id.clone()), ("how".to_owned(), "purge".to_owned())]);
     let answer = ann.submit("/conversations/delete", &fields).await;
     assert!(ann.follow(&answer).await.contains("0 conversations were deleted"));
     let mut fields = csrf;

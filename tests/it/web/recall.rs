@@ -27,7 +27,7 @@ async fn an_answer_cites_and_its_citations_lead_to_the_message(engine: Engine) {
     let source = page.split("<li id=\"source-1\">").nth(1).expect("a source");
     let link = source.split("href=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a link");
     let (path, anchor) = link.split_once('#').expect("an anchor");
-    assert!(path.starts_with(&format!("/conversations/{id}?message=c1-")), "{link}");
+    assert!(path.starts_with(&format!("/conversations/{id}?passage=")), "{link}");
     assert_eq!(anchor, "passage");
     let transcript = browser.page(path).await;
     let marked = transcript.split("id=\"passage\"><mark>").nth(1).expect("a mark");
@@ -56,7 +56,7 @@ async fn a_time_in_a_question_is_noticed_and_said(engine: Engine) {
     send(&ann, "chatgpt", conversation("c1", "Trip", &["Where is the flat?", "The flat is in Alfama."])).await;
     let mut browser = Browser::signed_in(&server, "ann").await;
     let page = browser.page("/recall?q=which+flat+in+March+2026").await;
-    assert!(page.contains(">1 Mar 2026</time>") && page.contains(">31 Mar 2026</time>"), "{page}");
+    assert!(page.contains(">2026-03-01</time>") && page.contains(">2026-03-31</time>"), "{page}");
     assert!(page.contains("Looked first at what was said"), "{page}");
     assert!(!browser.page("/recall?q=which+flat").await.contains("Looked first"));
     assert!(!browser.page("/recall?q=which+flat+in+March+2026&from=2020-01-01").await.contains("Looked first"));

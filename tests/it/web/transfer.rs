@@ -98,7 +98,7 @@ async fn what_was_excluded_stays_away_and_what_was_purged_comes_back(engine: Eng
         over(&mut browser, &id(&sent.text)).await;
         assert_eq!(titles(&ann, "").await, ["Talk 0"]);
         let review = "/conversations/delete?all=yes";
-        let deleted = browser.fill(review, "/conversations/delete", &[("to", to)]).await;
+        let deleted = browser.fill(review, "/conversations/delete", &[("how", to)]).await;
         assert!(browser.follow(&deleted).await.contains("1 conversation was deleted"));
         let again = send(&mut browser, &[("a.zip", &export(1))], true).await;
         let done = over(&mut browser, &id(&again.text)).await;
