@@ -46,6 +46,7 @@ pub enum Client {
     McpRemote,
     /// The plugin of TypingMind
     Typingmind,
+    #[expect(clippy::doc_markdown, reason = "the command line shows it")]
     /// Any other client made for MemoryPlugin
     Memoryplugin,
     /// Scripts and programs: curl, n8n
@@ -329,22 +330,25 @@ pub fn plan(client: Client, server: &Server, program: &str) -> Result<Plan> {
                 Step::with("Give it a token of this server as you would give it the vendor's:", token_of(server)),
             ])]
         }
-        Client::Http => {
-            let (base, _) = remote(server, "A script")?;
-            let bearer = command::bearer(token_of(server));
-            let words = |path: &str| vec!["-H".to_owned(), bearer.clone(), format!("{base}{path}")];
-            let mut store = words("/api/memory");
-            store.extend(["-H", "Content-Type: application/json", "-d"].map(str::to_owned));
-            store.push(json!({"text": "Ann takes her coffee black"}).to_string());
-            vec![
-                Part::Say("Store a memory, and find it:".to_owned()),
-                Part::Code(command::line("curl", &store)),
-                Part::Code(command::line("curl", &words("/api/memory?query=hot+drink"))),
-                Part::Say(format!("{base}/docs describes each operation, and {base}/openapi.json does for programs.")),
-            ]
-        }
+        Client::Http => scripts(server)?,
     };
     Ok(Plan::Parts(parts))
+}
+
+/// What a script sends.
+fn scripts(server: &Server) -> Result<Vec<Part>> {
+    let (base, _) = remote(server, "A script")?;
+    let bearer = command::bearer(token_of(server));
+    let words = |path: &str| vec!["-H".to_owned(), bearer.clone(), format!("{base}{path}")];
+    let mut store = words("/api/memory");
+    store.extend(["-H", "Content-Type: application/json", "-d"].map(str::to_owned));
+    store.push(json!({"text": "Ann takes her coffee black"}).to_string());
+    Ok(vec![
+        Part::Say("Store a memory, and find it:".to_owned()),
+        Part::Code(command::line("curl", &store)),
+        Part::Code(command::line("curl", &words("/api/memory?query=hot+drink"))),
+        Part::Say(format!("{base}/docs describes each operation, and {base}/openapi.json does for programs.")),
+    ])
 }
 
 /// A client's JSON file, with nothing but the entry in it.
@@ -498,10 +502,6 @@ mod tests {
             Part::Steps(steps) => steps.iter().map(step).collect(),
         });
         lines.map(|line| line + "\n").collect()
-    }
-
-    fn entry() -> Entry {
-        native(&remote(Some("cmpl_x")), PROGRAM)
     }
 
     fn local() -> Server {

@@ -120,7 +120,7 @@ struct Cited {
 
 impl Cited {
     /// With where it is in the transcript: the passage, where it is one of the `hits`.
-    fn new(source: Source, hits: &[Hit]) -> Self {
+    fn new(source: &Source, hits: &[Hit]) -> Self {
         let is_of = |hit: &&Hit| {
             hit.conversation.id == source.conversation && hit.messages.iter().any(|one| one.id == source.message)
         };
@@ -147,7 +147,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn new(recall: Recall, hits: &[Hit]) -> Self {
+    fn new(recall: &Recall, hits: &[Hit]) -> Self {
         let marks = recall.sources.iter().map(|source| source.mark).collect();
         let (content, by) = match &recall.writer {
             Writer::Model(model) => (
@@ -168,7 +168,7 @@ impl Answer {
             content,
             by,
             tokens: thousands(recall.tokens as u64),
-            sources: recall.sources.into_iter().map(|source| Cited::new(source, hits)).collect(),
+            sources: recall.sources.iter().map(|source| Cited::new(source, hits)).collect(),
         }
     }
 }
@@ -251,7 +251,7 @@ pub(super) async fn show(State(app): State<App>, signed_in: SignedIn) -> Result<
         shown.noticed = Noticed::of(&shown.query, app.clock.now());
     }
     let why = Why::of(&shown.query, &[]);
-    shown.answer = answers.pop().map(|answer| Answer::new(answer, &found.hits));
+    shown.answer = answers.pop().map(|answer| Answer::new(&answer, &found.hits));
     shown.lacks = lacks(&found.lacks);
     shown.found = found.hits.into_iter().take(PASSAGES).map(|hit| Found::new(hit, &why)).collect();
     Ok(page(StatusCode::OK, &shown))

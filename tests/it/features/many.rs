@@ -16,7 +16,7 @@ async fn ten_thousand_are_compared_moved_exported_deleted_and_brought_back(engin
     let server = Server::start(engine).await;
     let (app, (ann, caller)) = (&server.app, person(&server, "ann").await);
     let invoice = |n: usize| {
-        let bucket = if n % 4 == 0 { "Home" } else { "Work" };
+        let bucket = if n.is_multiple_of(4) { "Home" } else { "Work" };
         json!({"text": format!("Invoice {n} was paid in full"), "bucket": bucket})
     };
     let mut file: Vec<_> = (0..9_998).map(invoice).collect();

@@ -52,7 +52,7 @@ async fn make(browser: &mut Browser, name: &str, choice: &Choice<'_>) -> String 
 async fn signs_in(server: &Server, browser: &mut Browser, name: &str) -> String {
     let registered = register(server, json!({"redirect_uris": [REDIRECT], "client_name": name})).await;
     let mut client = person::Client::register(server).await;
-    client.id = registered.json()["client_id"].as_str().expect("an id").to_owned();
+    registered.json()["client_id"].as_str().expect("an id").clone_into(&mut client.id);
     let code = browser.allow(&client.query(&[])).await;
     token(&client.exchange(&code, &[]).await, "access_token")
 }

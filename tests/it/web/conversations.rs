@@ -105,7 +105,7 @@ async fn what_is_pinned_says_so_and_can_be_let_go(engine: Engine) {
     assert!(page.contains("1 conversation is not pinned any more.") && page.contains(">Pin</button>"), "{page}");
     // Nothing selected, and nowhere else to be sent to.
     let mut fields = form(&browser.page("/conversations").await, "/conversations/choose");
-    fields.iter_mut().filter(|(name, _)| name == "back").for_each(|(_, to)| *to = "//evil.example".to_owned());
+    fields.iter_mut().filter(|(name, _)| name == "back").for_each(|(_, to)| "//evil.example".clone_into(to));
     fields.push(("action".to_owned(), "delete".to_owned()));
     let answer = browser.submit("/conversations/choose", &fields).await;
     assert_eq!(sent(&answer).to, "/conversations");

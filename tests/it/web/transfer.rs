@@ -148,7 +148,7 @@ async fn nothing_is_stored_of_a_file_without_a_session_or_the_token(engine: Engi
     assert_eq!(stranger.status, StatusCode::UNAUTHORIZED);
     assert_eq!(ann.get("/api/chat-history/imports").await.ok()["total"], json!(0));
     let uploads = server.app.config.uploads_folder();
-    assert!(std::fs::read_dir(&uploads).map_or(true, |mut files| files.next().is_none()), "{uploads:?}");
+    assert!(std::fs::read_dir(&uploads).map_or(true, |mut files| files.next().is_none()), "{}", uploads.display());
 }
 
 async fn files_over_the_limits_are_refused_and_leave_nothing(engine: Engine) {
