@@ -243,7 +243,12 @@ pub fn plan(client: Client, server: &Server, program: &str) -> Result<Plan> {
                      mcp-remote, which needs Node.js; a server with a public https URL can be added under Settings, \
                      Connectors instead, without it.",
                 ),
-                _ => (run_program(server, program), "Then quit and start Claude Desktop."),
+                Server::Remote { .. } => (
+                    run_program(server, program),
+                    "Then quit and start Claude Desktop. The entry runs this program, which has to be on that machine \
+                     and passes everything on to the server.",
+                ),
+                Server::Local { .. } => (run_program(server, program), "Then quit and start Claude Desktop."),
             };
             return file(File::ClaudeDesktop, "mcpServers", entry, then);
         }

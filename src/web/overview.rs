@@ -135,7 +135,7 @@ fn plots(seen: &Snapshot, time: &Time) -> Vec<Plot> {
         slowest.map_or_else(|| "none yet".to_owned(), |most| format!("the slowest took {}", Unit::Time.text(most)))
     };
     let latency = |day: &Day| (day.p95, day.p50);
-    let took = ("19 of 20 at most", Some("half of them at most"));
+    let took = ("95 % within", Some("half within"));
     vec![
         Plot::new(
             "memories",
@@ -163,7 +163,7 @@ fn plots(seen: &Snapshot, time: &Time) -> Vec<Plot> {
                 thousands(count(Kind::Search)),
                 thousands(count(Kind::Recall))
             ),
-            ("all searches", Some("of conversations")),
+            ("searches", Some("of conversations")),
             Unit::Count,
             time,
             &both.collect::<Vec<_>>(),

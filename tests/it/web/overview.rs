@@ -114,7 +114,7 @@ async fn a_bar_has_the_number_of_its_day(engine: Engine) {
     let page = browser.page("/").await;
     let memories = plot(&page, "memories");
     let bars = bars(memories).1;
-    assert_eq!(bars, [format!("{}: 2 memories", day(3)), format!("{}: 1 memories", day(0))]);
+    assert_eq!(bars, [format!("{}, memories: 2", day(3)), format!("{}, memories: 1", day(0))]);
     assert!(memories.contains("3 of 3 in this time"), "{memories}");
     // The table says the same in words.
     assert_eq!(memories.matches("<tr><td>").count(), 2, "{memories}");
@@ -140,7 +140,7 @@ async fn searches_are_in_the_plots_of_their_account_alone(engine: Engine) {
     let page = Browser::signed_in(&server, "ann").await.page("/").await;
     let searches = plot(&page, "searches");
     assert!(searches.contains("3 of memories, 1 of conversations"), "{searches}");
-    assert!(bars(searches).1[0].ends_with(": 4 all searches, 1 of conversations"), "{searches}");
+    assert!(bars(searches).1[0].ends_with(", searches: 4, of conversations: 1"), "{searches}");
     assert_eq!(bars(plot(&page, "recall-time")).1.len(), 1);
     let page = Browser::signed_in(&server, "bob").await.page("/").await;
     assert!(plot(&page, "searches").contains("Nothing in this time."), "{page}");
