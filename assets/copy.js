@@ -36,7 +36,8 @@ for (const box of document.querySelectorAll(".copy")) {
   box.append(button);
 }
 
-// What is shown once is no place to come back to: reloading leads away from it.
+// What is shown once is no place to come back to: reloading leads away from it. The address
+// is not that of the link there, which would only jump within this page.
 const once = document.querySelector("[data-once]");
 if (once) history.replaceState(history.state, "", once.dataset.once);
 
