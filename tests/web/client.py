@@ -9,6 +9,7 @@ import json
 import queue
 import secrets
 import threading
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -75,7 +76,7 @@ class Client:
         return f"/oauth/authorize?{urllib.parse.urlencode(parameters)}"
 
     def redeems(self, code):
-        """A token for what was allowed."""
+        """Gets a token for what was allowed."""
         fields = {
             "grant_type": "authorization_code",
             "code": code,
@@ -83,7 +84,25 @@ class Client:
             "redirect_uri": self.redirect,
             "code_verifier": self.verifier,
         }
-        return self._post("/oauth/token", urllib.parse.urlencode(fields).encode(), "application/x-www-form-urlencoded")
+        body = urllib.parse.urlencode(fields).encode()
+        self.token = self._post("/oauth/token", body, "application/x-www-form-urlencoded")["access_token"]
+
+    def is_let_in(self):
+        """Whether the endpoint of MCP takes its token."""
+        about = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}}
+        body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": about}
+        headers = {
+            "Authorization": f"Bearer {self.token}",
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+        }
+        request = urllib.request.Request(f"{self.address}/api/mcp/mcp", json.dumps(body).encode(), headers)
+        try:
+            OPENER.open(request, timeout=PATIENCE).close()
+        except urllib.error.HTTPError as error:
+            expect(error.code == 401, f"The endpoint answers {error.code}: {error.read().decode()}")
+            return False
+        return True
 
 
 class SdkClient:

@@ -22,6 +22,7 @@ PASSWORD = "correct horse battery staple"
 # Seconds after which something does not come any more. No test depends on how much less it is.
 PATIENCE = 30
 
+INTO_SIGHT = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })"
 # Characters of a page that are told where something is wrong.
 MOST_SAID = 1_500
 
@@ -126,6 +127,8 @@ class Person:
             found = self.all(role, name)
             if len(found) != 1:
                 return False
+            # WebDriver scrolls to the edge, where a bar may stand; a person scrolls on.
+            self.browser.js(INTO_SIGHT, found[0])
             how(found[0])
             return True
 
@@ -162,11 +165,14 @@ class Person:
     def checks(self, name, role="checkbox"):
         self._uses(role, name, lambda box: None if box.is_selected() else box.click())
 
+    def unchecks(self, name):
+        self._uses("checkbox", name, lambda box: box.click() if box.is_selected() else None)
+
     def gives(self, name, file):
         self._uses("field", name, lambda field: field.send_keys(str(file)))
 
     def clicks_with_shift(self, element):
-        self.browser.js("arguments[0].scrollIntoView({ block: 'center' })", element)
+        self.browser.js(INTO_SIGHT, element)
         ActionChains(self.driver).key_down(Keys.SHIFT).click(element).key_up(Keys.SHIFT).perform()
 
     def types(self, *keys):

@@ -13,13 +13,17 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 
 from chrome import chrome  # noqa: E402
-from person import PASSWORD, Person  # noqa: E402
+from person import PASSWORD, Person, Wrong  # noqa: E402
 from program import clean_environment, commonplace, serving  # noqa: E402
 
 # A request goes to this machine, whatever proxies there are.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 # Memories in one request of an import.
 AT_ONCE = 10_000
+
+
+class Refused(Wrong):
+    """The token is not taken, or not for this."""
 
 
 class Account:
@@ -39,7 +43,16 @@ class Account:
                 said = answer.read()
                 return json.loads(said) if said else None
         except urllib.error.HTTPError as error:
-            raise AssertionError(f"{method} {url} answers {error.code}: {error.read().decode()}") from None
+            said = f"{method} {url} answers {error.code}: {error.read().decode()}"
+            raise (Refused(said) if error.code in (401, 403) else Wrong(said)) from None
+
+    def is_let_in(self, writing=False):
+        """Whether the server takes the token, for reading or also for writing."""
+        try:
+            self.call("POST", "/api/memory", {"text": "May write."}) if writing else self.call("GET", "/api/buckets")
+        except Refused:
+            return False
+        return True
 
     def remembers(self, *memories):
         """Stores memories, each a text or what an import takes."""

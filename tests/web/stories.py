@@ -1,8 +1,11 @@
 """What people do, from the first start on."""
 
-from client import SdkClient, callback
+import re
+
+from client import Client, SdkClient, callback
 from contents import chatgpt_export
 from person import Keys, expect
+from place import Account
 
 # Remembers every bar of progress that comes into the page.
 WATCH_PROGRESS = """
@@ -115,8 +118,8 @@ def add_search_edit_and_undo(place):
         person.expects_nothing_wrong()
 
 
-def choose_rows(place):
-    """A range of rows is chosen with Shift, all on a page with one box, and none again."""
+def select_rows(place):
+    """A range of rows is selected with Shift, all on a page with one box, and none again."""
     place.owner.remembers(*[f"Row number {number}." for number in range(120)])
     with place.owner_at_home() as person:
         person.goes_to("Memories")
@@ -135,7 +138,7 @@ def choose_rows(place):
 
 
 def delete_5000_and_undo(place):
-    """All that a filter matches are chosen, counted, deleted at once, and put back."""
+    """All that a filter matches are selected, counted, deleted at once, and put back."""
     place.owner.has_bucket("Imported")
     place.owner.remembers(*[{"text": f"Imported line {number}.", "bucket": "Imported"} for number in range(5_000)])
     place.owner.remembers("Stays: coffee is taken black.", "Stays: allergic to hazelnuts.")
@@ -307,7 +310,54 @@ def buckets_from_making_to_deleting(place):
         person.fills("Name", "Bread")
         person.presses("Save")
         person.goes_to("Buckets")
-        person.row("Bread").sees("1")
+        person.row("Bread").follows("Change Bread")
+        person.sees("What becomes of its 1 memory?")
+        person.checks("Move 1 to the trash.", role="radio")
+        person.presses("Delete the bucket")
+        person.is_at("/buckets")
+        expect(place.owner.counts() == 0, "The memory is still there")
+        person.goes_to("Trash")
+        person.row("Rye bread needs twelve hours.")
+        person.expects_nothing_wrong()
+
+
+def a_token_from_making_to_revoking(place):
+    """A token is made for reading, shown once, may do no more than that, and is refused once it is revoked."""
+    with place.owner_at_home() as person:
+        person.goes_to("Connect")
+        person.fills("Name", "phone")
+        person.unchecks("change:")
+        person.unchecks("administer:")
+        person.presses("Make the token")
+        person.sees("The token “phone” is made")
+        phone = Account(place.address, re.search(r"cmpl_\w+", person.reads())[0])
+        expect(phone.is_let_in() and not phone.is_let_in(writing=True), "The token may do something else")
+        person.follows("I have copied it")
+        expect(phone.token not in person.driver.page_source, "The token is shown twice")
+        person.follows("Revoke phone")
+        person.presses("Revoke")
+        person.sees("The token is revoked.")
+        expect(not phone.is_let_in(), "A revoked token is taken")
+        person.expects_nothing_wrong()
+
+
+def disconnect_a_client(place):
+    """What was allowed to a client is ended on the page, and the client is refused at once."""
+    with place.owner_at_home() as person, callback() as (redirect, arrived):
+        client = Client(place.address, "A forgotten client", redirect)
+        person.opens(client.path())
+        person.presses("Allow")
+        person.sees("Go back to the client.")
+        client.redeems(arrived.get(timeout=60)["code"])
+        expect(client.is_let_in(), "An allowed client is refused")
+        # The client's own page is on another address.
+        person.browser.taken_wrong()
+        person.opens("/connect")
+        person.follows("Disconnect A forgotten client")
+        person.presses("Disconnect")
+        person.is_at("/connect")
+        expect(not person.has("link", "Disconnect A forgotten client"), "The client is still there")
+        expect(not client.is_let_in(), "A disconnected client is let in")
         person.expects_nothing_wrong()
 
 
@@ -317,7 +367,7 @@ STORIES = [
     change_password,
     consent,
     add_search_edit_and_undo,
-    choose_rows,
+    select_rows,
     delete_5000_and_undo,
     purge_and_find_nothing,
     the_trash_gives_back_and_purges,
@@ -326,4 +376,6 @@ STORIES = [
     recall_with_citation,
     exclude_a_conversation,
     buckets_from_making_to_deleting,
+    a_token_from_making_to_revoking,
+    disconnect_a_client,
 ]
