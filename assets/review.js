@@ -82,6 +82,8 @@ async function sure(form, submitter) {
     const text = await response.text();
     if (response.ok) return done(response, text);
     if (response.status === 409) return open(text);
+    // It is done, and only the page after it could not be shown.
+    if (response.redirected) return location.assign(response.url);
     complain(text, dialog);
   } catch {
     complain(UNREACHABLE, dialog);

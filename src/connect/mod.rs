@@ -313,21 +313,7 @@ pub fn plan(client: Client, server: &Server, program: &str) -> Result<Plan> {
                 Step::new("Tell the GPT in its instructions when to look something up and when to remember it."),
             ])]
         }
-        Client::Typingmind => {
-            let (base, _) = remote(server, "TypingMind")?;
-            vec![Part::Steps(vec![
-                Step::with(
-                    "Open the plugin in TypingMind's plugin editor. In each of its functions replace the constant \
-                     with the base URL by this one:",
-                    base,
-                ),
-                Step::with(
-                    "Save, and put a token where the plugin's settings ask for the API token:",
-                    token_of(server),
-                ),
-                Step::new("Ask the assistant to remember something."),
-            ])]
-        }
+        Client::Typingmind => typingmind(server)?,
         Client::Memoryplugin => {
             let (base, _) = remote(server, "A client of MemoryPlugin")?;
             vec![Part::Steps(vec![
@@ -338,6 +324,20 @@ pub fn plan(client: Client, server: &Server, program: &str) -> Result<Plan> {
         Client::Http => scripts(server)?,
     };
     Ok(Plan::Parts(parts))
+}
+
+/// The plugin of `TypingMind`.
+fn typingmind(server: &Server) -> Result<Vec<Part>> {
+    let (base, _) = remote(server, "TypingMind")?;
+    Ok(vec![Part::Steps(vec![
+        Step::with(
+            "Open the plugin in TypingMind's plugin editor. In each of its functions replace the constant \
+             with the base URL by this one:",
+            base,
+        ),
+        Step::with("Save, and put a token where the plugin's settings ask for the API token:", token_of(server)),
+        Step::new("Ask the assistant to remember something."),
+    ])])
 }
 
 /// What a script sends.

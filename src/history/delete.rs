@@ -20,7 +20,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{self, AccountId};
 use crate::memory::delete::{Deleted, Preview, changed_since, confirmation, finish, record};
-use crate::memory::trash::Undone;
+use crate::memory::trash::{self, Undone};
 use crate::receipt::{self, Draft, Operation};
 use crate::search;
 
@@ -224,6 +224,39 @@ pub async fn delete_where(app: &App, caller: &Caller, which: Which, how: How, co
     end(app, done.await?).await
 }
 
+/// Deletes those of these conversations that a [`review`] found and that were
+/// confirmed: none that is gone by now, in the trash, or pinned, unless asked for.
+///
+/// # Errors
+/// As [`delete`]; [`Error::Conflict`] where they are others by now, and nothing is deleted.
+pub async fn delete_reviewed(
+    app: &App,
+    caller: &Caller,
+    ids: Vec<String>,
+    how: How,
+    confirmed: String,
+) -> Result<Outcome> {
+    caller.require(Scope::Write)?;
+    let (ids, count) = asked(app, ids)?;
+    let draft = begin(app, caller, how)?;
+    let done = app.db.write((draft, ids, count, how, confirmed), |tx, (draft, ids, count, how, confirmed)| {
+        async move {
+            auth::advance(tx, draft.account, 1).await?;
+            let found = rows::by_ids(tx, draft.account, ids).await?;
+            let (kept, deleted): (Vec<_>, Vec<_>) = found.into_iter().partition(|one| one.is_pinned && !how.pinned_too);
+            let mut deleted: Vec<String> = deleted.into_iter().map(|one| one.id).collect();
+            deleted.sort_unstable();
+            if confirmation(draft.account, &deleted) != *confirmed {
+                return Err(changed_since());
+            }
+            let outcome = remove(tx, draft, &deleted, *count, *how).await?;
+            Ok(Outcome { pinned: kept.into_iter().map(|one| one.id).collect(), ..outcome })
+        }
+        .boxed()
+    });
+    end(app, done.await?).await
+}
+
 async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: usize, how: How) -> Result<Outcome> {
     let account = draft.account;
     let is_exclusion = how.to == To::Exclusion;
@@ -373,26 +406,47 @@ pub(crate) async fn count_due(tx: &mut Tx, account: AccountId, before: Micros) -
     rows::count_due(tx, account, before).await
 }
 
-/// Purges conversations that are in the trash: these, or all.
+/// What of these, or of all the trash, is there to be purged.
 ///
 /// # Errors
-/// As [`delete`]; nothing is purged then.
-pub async fn purge(app: &App, caller: &Caller, ids: Option<Vec<String>>) -> Result<Deleted> {
+/// As [`purge`].
+pub async fn review_purge(app: &App, caller: &Caller, ids: Option<Vec<String>>) -> Result<trash::Review> {
+    caller.require(Scope::Write)?;
+    let asked = ids.map(|ids| asked(app, ids)).transpose()?;
+    let args = (caller.account, asked.map(|(ids, _)| ids));
+    let found = app.db.read(args, |tx, (account, ids)| find_in_trash(tx, *account, ids.as_deref()).boxed());
+    Ok(trash::Review::of(caller.account, &found.await?))
+}
+
+async fn find_in_trash(tx: &mut Tx, account: AccountId, ids: Option<&[String]>) -> Result<Vec<String>> {
+    match ids {
+        Some(ids) => {
+            let found = rows::trashed_names(tx, account, ids).await?;
+            Ok(found.into_iter().map(|(id, ..)| id).collect())
+        }
+        None => rows::trash_ids(tx, account).await,
+    }
+}
+
+/// Purges conversations that are in the trash: these, or all. With `confirmed`, the
+/// confirmation of a [`review_purge`], only where that still is what is there.
+///
+/// # Errors
+/// As [`delete`], and [`Error::Conflict`] where something else is there than was
+/// confirmed; nothing is purged then.
+pub async fn purge(app: &App, caller: &Caller, ids: Option<Vec<String>>, confirmed: Option<String>) -> Result<Deleted> {
     caller.require(Scope::Write)?;
     let asked = ids.map(|ids| asked(app, ids)).transpose()?;
     let operation = if asked.is_some() { Operation::PurgeTrash } else { Operation::EmptyTrash };
     let draft = Draft::new(app, caller, operation, true)?;
-    let deleted = app.db.write((draft, asked), |tx, (draft, asked)| {
+    let deleted = app.db.write((draft, asked, confirmed), |tx, (draft, asked, confirmed)| {
         async move {
             auth::advance(tx, draft.account, 1).await?;
-            let (ids, count) = match asked {
-                Some((ids, count)) => (ids.clone(), *count),
-                None => {
-                    let ids = rows::trash_ids(tx, draft.account).await?;
-                    let count = ids.len();
-                    (ids, count)
-                }
-            };
+            let ids = find_in_trash(tx, draft.account, asked.as_ref().map(|(ids, _)| ids.as_slice())).await?;
+            if confirmed.as_ref().is_some_and(|confirmed| *confirmed != confirmation(draft.account, &ids)) {
+                return Err(changed_since());
+            }
+            let count = asked.as_ref().map_or(ids.len(), |(_, count)| *count);
             let purged = purge_in(tx, draft.account, &ids, draft.now).await?;
             record(tx, draft, purged, count).await
         }

@@ -132,7 +132,7 @@ pub struct PurgeResponse {
     ),
 )]
 pub(super) async fn empty(State(app): State<App>, Auth(caller): Auth) -> Result<(HeaderMap, Json<PurgeResponse>)> {
-    let purged = trash::purge(&app, &caller, Part::All).await?;
+    let purged = trash::purge(&app, &caller, Part::All, None).await?;
     Ok((receipt_headers(&purged)?, Json(PurgeResponse { purged: purged.ids.len(), failed: purged.failed })))
 }
 
@@ -150,7 +150,7 @@ pub(super) async fn purge(
     Auth(caller): Auth,
     Body(body): Body<TrashIdsRequest>,
 ) -> Result<(HeaderMap, Json<PurgeResponse>)> {
-    let purged = trash::purge(&app, &caller, Part::Ids(body.memory_ids)).await?;
+    let purged = trash::purge(&app, &caller, Part::Ids(body.memory_ids), None).await?;
     Ok((receipt_headers(&purged)?, Json(PurgeResponse { purged: purged.ids.len(), failed: purged.failed })))
 }
 

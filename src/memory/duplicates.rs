@@ -61,10 +61,10 @@ pub struct Duplicates {
 /// made at a time.
 ///
 /// # Errors
-/// [`Error::Forbidden`] without the scope `read`.
+/// [`Error::Forbidden`] without the scope `read`, [`Error::Busy`] while another is made.
 pub async fn find(app: &App, caller: &Caller) -> Result<Duplicates> {
     caller.require(Scope::Read)?;
-    let _turn = app.search.turn_to_compare().await;
+    let turn = app.search.turn_to_compare()?;
     let account = caller.account;
     let mut all: Vec<Comparable> = Vec::new();
     let mut before = account.doc_range().1;
@@ -86,7 +86,12 @@ pub async fn find(app: &App, caller: &Caller) -> Result<Duplicates> {
     }
     let compared = all.len();
     let unembedded = all.iter().filter(|one| one.vector.is_none()).count();
-    let (found, is_cut) = tokio::task::spawn_blocking(move || group(&all)).await.map_err(Error::internal)?;
+    // The turn lasts until it is done, also for someone who does not wait for that.
+    let grouped = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        group(&all)
+    });
+    let (found, is_cut) = grouped.await.map_err(Error::internal)?;
     let total = found.len();
     let shown: Vec<Alike> = found.into_iter().take(MOST_GROUPS).collect();
     let docs: Vec<i64> = shown.iter().flat_map(|alike| alike.docs.iter().copied()).collect();

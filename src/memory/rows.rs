@@ -583,6 +583,13 @@ pub(super) async fn trash_ids(tx: &mut Tx, account: AccountId) -> Result<Vec<Str
     rows.into_iter().map(|mut row| row.text(0)).collect()
 }
 
+/// Those of these that are in the trash, in order.
+pub(super) async fn trash_ids_among(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<Vec<String>> {
+    let sql = "select id from trash where account_id = $1 and id {in $2} order by id";
+    let rows = tx.rows(sql, &[account.0.into(), ids.into()]).await?;
+    rows.into_iter().map(|mut row| row.text(0)).collect()
+}
+
 /// The ids of what the trash has of a deletion, in order.
 pub(super) async fn trash_ids_of(tx: &mut Tx, account: AccountId, deletion: &str) -> Result<Vec<String>> {
     let sql = "select id from trash where account_id = $1 and deletion_id = $2 order by id";

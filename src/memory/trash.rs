@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::FutureExt;
 
-use super::delete::{Deleted, check_count, expect, finish, record};
+use super::delete::{Deleted, changed_since, check_count, confirmation, expect, finish, record};
 pub use super::rows::Trashed;
 use super::{Asked, rows};
 use crate::app::App;
@@ -150,31 +150,72 @@ pub enum Part {
     Ids(Vec<String>),
 }
 
-/// Purges the trash or a part of it, beyond recovery.
+impl Part {
+    fn asked(self, app: &App) -> Result<Option<Asked>> {
+        match self {
+            Self::All => Ok(None),
+            Self::Ids(ids) => {
+                check_count(app, ids.len())?;
+                Ok(Some(Asked::new(ids)))
+            }
+        }
+    }
+}
+
+/// What a purge would be about.
+#[derive(Debug, Clone)]
+pub struct Review {
+    /// How many are in the trash.
+    pub total: usize,
+    /// What confirms exactly these.
+    pub confirmation: String,
+}
+
+impl Review {
+    /// Of these.
+    pub(crate) fn of(account: AccountId, ids: &[String]) -> Self {
+        Self { total: ids.len(), confirmation: confirmation(account, ids) }
+    }
+}
+
+/// What of a part of the trash is there to be purged.
 ///
 /// # Errors
-/// As [`super::delete::by_ids`]; nothing is purged then.
-pub async fn purge(app: &App, caller: &Caller, part: Part) -> Result<Deleted> {
+/// As [`purge`].
+pub async fn review(app: &App, caller: &Caller, part: Part) -> Result<Review> {
     caller.require(Scope::Write)?;
-    let (operation, asked) = match part {
-        Part::All => (Operation::EmptyTrash, None),
-        Part::Ids(ids) => {
-            check_count(app, ids.len())?;
-            (Operation::PurgeTrash, Some(Asked::new(ids)))
-        }
-    };
+    let args = (caller.account, part.asked(app)?);
+    let found = app.db.read(args, |tx, (account, asked)| find_part(tx, *account, asked.as_ref()).boxed());
+    Ok(Review::of(caller.account, &found.await?))
+}
+
+async fn find_part(tx: &mut Tx, account: AccountId, asked: Option<&Asked>) -> Result<Vec<String>> {
+    match asked {
+        Some(asked) => rows::trash_ids_among(tx, account, &asked.ids).await,
+        None => rows::trash_ids(tx, account).await,
+    }
+}
+
+/// Purges the trash or a part of it, beyond recovery. With `confirmed`, the
+/// confirmation of a [`review`], only where that still is what is there.
+///
+/// # Errors
+/// As [`super::delete::by_ids`], and [`Error::Conflict`] where something else is
+/// there than was confirmed; nothing is purged then.
+pub async fn purge(app: &App, caller: &Caller, part: Part, confirmed: Option<String>) -> Result<Deleted> {
+    caller.require(Scope::Write)?;
+    let asked = part.asked(app)?;
+    let operation = if asked.is_some() { Operation::PurgeTrash } else { Operation::EmptyTrash };
     let draft = Draft::new(app, caller, operation, true)?;
-    let deleted = app.db.write((draft, asked), |tx, (draft, asked)| {
+    let deleted = app.db.write((draft, asked, confirmed), |tx, (draft, asked, confirmed)| {
         async move {
             auth::advance(tx, draft.account, 1).await?;
-            let (purged, count) = match asked {
-                Some(asked) => (purge_in(tx, draft.account, &asked.ids, draft.now).await?, asked.count),
-                None => {
-                    let ids = rows::trash_ids(tx, draft.account).await?;
-                    (purge_in(tx, draft.account, &ids, draft.now).await?, ids.len())
-                }
-            };
-            record(tx, draft, purged, count).await
+            let ids = find_part(tx, draft.account, asked.as_ref()).await?;
+            if confirmed.as_ref().is_some_and(|confirmed| *confirmed != confirmation(draft.account, &ids)) {
+                return Err(changed_since());
+            }
+            let purged = purge_in(tx, draft.account, &ids, draft.now).await?;
+            record(tx, draft, purged, asked.as_ref().map_or(ids.len(), |asked| asked.count)).await
         }
         .boxed()
     });

@@ -33,7 +33,7 @@ use crate::auth::{Caller, Scope};
 use crate::clock::Micros;
 use crate::db::{Db, Dialect, Tx};
 use crate::embed::{Embedder, Vector};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{AccountId, BucketId};
 use crate::memory::essence;
 use follow::Indexes;
@@ -67,7 +67,7 @@ struct Shared {
     /// Rung when something is stored without its embedding.
     backlog: Notify,
     /// Held by the one comparison of all of an account's memories at a time.
-    comparing: tokio::sync::Mutex<()>,
+    comparing: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// An embedding as it is stored.
@@ -95,7 +95,7 @@ impl Search {
             space,
             indexes: Indexes::new(budget),
             backlog: Notify::new(),
-            comparing: tokio::sync::Mutex::default(),
+            comparing: Arc::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -131,9 +131,12 @@ impl Search {
     }
 
     /// The turn to compare all of an account's memories with each other, which
-    /// takes memory and a processor for itself.
-    pub async fn turn_to_compare(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.shared.comparing.lock().await
+    /// takes memory and a processor for itself. It is over when what this gives is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while somebody else has it.
+    pub fn turn_to_compare(&self) -> Result<tokio::sync::OwnedMutexGuard<()>> {
+        Arc::clone(&self.shared.comparing).try_lock_owned().map_err(|_| Error::Busy)
     }
 
     /// The number of the space that embeddings are made in.

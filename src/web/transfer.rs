@@ -218,7 +218,10 @@ async fn next(app: &App, caller: &Caller, parts: &mut Multipart<BodyDataStream>)
         let Some(part) = part else { return Ok(None) };
         match part.file.as_deref() {
             // A field of files in which none was chosen, or a field that is none.
-            Some("") | None => drop(parts.text().await?),
+            Some("") | None => {
+                let text = tokio::time::timeout(wait, parts.text()).await;
+                drop(text.map_err(|_| Error::Timeout("The rest of the form did not arrive in time.".to_owned()))??);
+            }
             Some(name) => {
                 let pieces = stream::unfold(&mut *parts, async |parts| Some((parts.piece().await.transpose()?, parts)));
                 return upload::receive(app, caller, name, Box::pin(pieces)).await.map(Some);

@@ -160,44 +160,51 @@ pub(super) async fn restore(State(app): State<App>, form: SignedForm) -> Result<
 
 /// Asks whether to purge what was chosen, or purges it where that is confirmed.
 pub(super) async fn purge(State(app): State<App>, headers: HeaderMap, form: SignedForm) -> Result<Response, Shown> {
-    let (kind, ids) = (Kind::read(&form.fields)?, ids(&form)?);
-    if form.field("confirmation")? != ids.len().to_string() {
-        let mut fields = vec![("of", kind.name().to_owned()), ("confirmation", ids.len().to_string())];
-        let total = ids.len();
-        fields.extend(ids.into_iter().map(|id| ("id", id)));
-        return Ok(review(&app, &form, kind, "/trash/purge", total, fields, None).show(&form.by, &headers, PATH));
-    }
-    let caller = &form.by.caller;
-    let purged = match kind {
-        Kind::Memories => memory::trash::purge(&app, caller, memory::trash::Part::Ids(ids)).await?,
-        Kind::Conversations => history::delete::purge(&app, caller, Some(ids)).await?,
-    };
-    done(kind, purged)
+    let ids = ids(&form)?;
+    purge_part(&app, &headers, &form, "/trash/purge", Some(ids)).await
 }
 
 /// Asks whether to purge all memories or all conversations of the trash, or purges
 /// them where that is confirmed.
 pub(super) async fn empty(State(app): State<App>, headers: HeaderMap, form: SignedForm) -> Result<Response, Shown> {
+    purge_part(&app, &headers, &form, "/trash/empty", None).await
+}
+
+async fn purge_part(
+    app: &App,
+    headers: &HeaderMap,
+    form: &SignedForm,
+    action: &'static str,
+    ids: Option<Vec<String>>,
+) -> Result<Response, Shown> {
     let kind = Kind::read(&form.fields)?;
     let caller = &form.by.caller;
-    let total = match kind {
-        Kind::Memories => memory::trash::list(&app, caller, 0, 1).await?.1,
-        Kind::Conversations => history::delete::trash(&app, caller, 0, 1).await?.1,
-    };
-    let confirmed = form.field("confirmation")?;
-    if confirmed != total.to_string() || total == 0 {
-        let fields = vec![("of", kind.name().to_owned()), ("confirmation", total.to_string())];
-        let problem = (!confirmed.is_empty()).then(|| {
-            "The trash has changed since you looked, so nothing was purged. This is what is in it now.".to_owned()
-        });
-        let total = usize::try_from(total).unwrap_or_default();
-        return Ok(review(&app, &form, kind, "/trash/empty", total, fields, problem).show(&form.by, &headers, PATH));
+    let part = || ids.clone().map_or(memory::trash::Part::All, memory::trash::Part::Ids);
+    let mut problem = None;
+    if let Some(confirmed) = form.fields.get("confirmation")? {
+        let confirmed = Some(confirmed.to_owned());
+        let purged = match kind {
+            Kind::Memories => memory::trash::purge(app, caller, part(), confirmed).await,
+            Kind::Conversations => history::delete::purge(app, caller, ids.clone(), confirmed).await,
+        };
+        match purged {
+            Ok(purged) => return done(kind, purged),
+            Err(Error::Conflict(_)) => {
+                problem = Some(
+                    "The trash has changed since you looked, so nothing was purged. This is what is in it now."
+                        .to_owned(),
+                );
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
-    let purged = match kind {
-        Kind::Memories => memory::trash::purge(&app, caller, memory::trash::Part::All).await?,
-        Kind::Conversations => history::delete::purge(&app, caller, None).await?,
+    let found = match kind {
+        Kind::Memories => memory::trash::review(app, caller, part()).await?,
+        Kind::Conversations => history::delete::review_purge(app, caller, ids.clone()).await?,
     };
-    done(kind, purged)
+    let mut fields = vec![("of", kind.name().to_owned()), ("confirmation", found.confirmation)];
+    fields.extend(ids.into_iter().flatten().map(|id| ("id", id)));
+    Ok(review(app, form, kind, action, found.total, fields, problem).show(&form.by, headers, PATH))
 }
 
 fn done(kind: Kind, purged: memory::delete::Deleted) -> Result<Response, Shown> {

@@ -153,7 +153,7 @@ async fn deleting_counts_each_id_once_and_only_ones_own(engine: Engine) {
     let deleted = gone(&server, &ann, ids, To::Trash).await;
     assert_eq!((deleted.ids.len(), deleted.failed), (1, 1));
     assert_eq!(delete::restore(&server.app, &bob, vec![id.clone()]).await.expect("nothing"), (0, 1));
-    let purged = delete::purge(&server.app, &bob, Some(vec![id.clone()])).await.expect("nothing");
+    let purged = delete::purge(&server.app, &bob, Some(vec![id.clone()]), None).await.expect("nothing");
     assert_eq!((purged.ids.len(), purged.failed), (0, 1));
     assert_eq!(delete::restore(&server.app, &ann, vec![id]).await.expect("restored"), (1, 0));
 }
@@ -208,7 +208,7 @@ async fn a_purged_conversation_leaves_no_trace(engine: Engine) {
         }
         if round == 0 {
             gone(&server, &ann, vec![id.clone()], To::Trash).await;
-            let purged = delete::purge(&server.app, &ann, Some(vec![id])).await.expect("purged");
+            let purged = delete::purge(&server.app, &ann, Some(vec![id]), None).await.expect("purged");
             assert!(!purged.erasure_pending);
         } else {
             let purged = gone(&server, &ann, vec![id], To::Nothing).await;
@@ -318,7 +318,7 @@ async fn a_purge_takes_from_imports_what_may_tell_of_it(engine: Engine) {
     let id = id_of(&server, &ann, "Alfama").await;
     gone(&server, &ann, vec![id.clone()], To::Trash).await;
     assert_eq!(jobs::get(&server.app, &ann, &job.id).await.expect("there").name, "My divorce.json");
-    delete::purge(&server.app, &ann, Some(vec![id])).await.expect("purged");
+    delete::purge(&server.app, &ann, Some(vec![id]), None).await.expect("purged");
     let job = jobs::get(&server.app, &ann, &job.id).await.expect("there");
     assert_eq!((job.name.as_str(), job.report.new, job.report.failed), ("", 1, 1));
     assert_eq!(job.report.failures, []);

@@ -323,7 +323,7 @@ pub(in crate::http) async fn purge(
     Auth(caller): Auth,
     Body(body): Body<TrashedChatsRequest>,
 ) -> Result<(HeaderMap, Json<PurgeChatsResponse>)> {
-    let purged = delete::purge(&app, &caller, Some(body.ids)).await?;
+    let purged = delete::purge(&app, &caller, Some(body.ids), None).await?;
     Ok((receipt_headers(&purged)?, Json(PurgeChatsResponse { purged: purged.ids.len(), failed: purged.failed })))
 }
 
@@ -339,6 +339,6 @@ pub(in crate::http) async fn empty(
     State(app): State<App>,
     Auth(caller): Auth,
 ) -> Result<(HeaderMap, Json<PurgeChatsResponse>)> {
-    let purged = delete::purge(&app, &caller, None).await?;
+    let purged = delete::purge(&app, &caller, None, None).await?;
     Ok((receipt_headers(&purged)?, Json(PurgeChatsResponse { purged: purged.ids.len(), failed: purged.failed })))
 }

@@ -124,11 +124,11 @@ pub(in crate::web) async fn confirm(State(app): State<App>, form: SignedForm) ->
         _ => return Err(Error::invalid("Say what becomes of them: trash, purge or exclude.").into()),
     };
     let how = How { to, pinned_too: !form.field("pinned_too")?.is_empty() };
+    let confirmed = form.field(if how.pinned_too { "confirmation_with_pinned" } else { "confirmation" })?;
     let outcome = if asked.is_all {
-        let confirmed = form.field(if how.pinned_too { "confirmation_with_pinned" } else { "confirmation" })?;
         delete::delete_where(&app, caller, asked.filters.which(), how, confirmed).await
     } else {
-        delete::delete(&app, caller, asked.ids.clone(), how).await
+        delete::delete_reviewed(&app, caller, asked.ids.clone(), how, confirmed).await
     };
     let outcome = match outcome {
         Ok(outcome) => outcome,

@@ -32,16 +32,19 @@ struct Chosen {
     view: View,
     /// From the page of duplicates.
     is_of_duplicates: bool,
+    /// Of duplicates the one that is not to be deleted.
+    kept: String,
 }
 
 impl Chosen {
     fn read(form: &SignedForm) -> Result<Self> {
-        let kept = form.field("keep")?;
+        let kept = form.field("keep")?.clone();
         Ok(Self {
             ids: form.fields.all("id").filter(|id| *id != kept).map(str::to_owned).collect(),
             is_all: form.field("all")? == "1",
             view: View::of_query(&form.field("where")?)?,
             is_of_duplicates: form.field("back")? == "duplicates",
+            kept,
         })
     }
 
@@ -67,6 +70,7 @@ impl Chosen {
         let mut fields = vec![("where", self.view.query())];
         if self.is_of_duplicates {
             fields.push(("back", "duplicates".to_owned()));
+            fields.push(("keep", self.kept));
         }
         if self.is_all {
             fields.push(("all", "1".to_owned()));
@@ -84,6 +88,10 @@ pub(in crate::web) async fn delete(
     form: SignedForm,
 ) -> Result<Response, Shown> {
     let chosen = Chosen::read(&form)?;
+    if !chosen.kept.is_empty() {
+        // The others may go because this one stays.
+        memory::ops::get(&app, &form.by.caller, &chosen.kept).await?;
+    }
     let problem = match form.fields.get("confirmation")? {
         None => None,
         Some(confirmed) => {

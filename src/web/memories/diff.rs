@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(shown("Ann takes tea.", "Ann takes coffee."), "Ann takes [-tea][+coffee].");
         assert_eq!(shown("", "new"), "[+new]");
         assert_eq!(shown("same", "same"), "same");
-        assert_eq!(shown("a b c", "a c"), "a[- b] c");
+        assert_eq!(shown("a b c", "a c"), "a [-b ]c");
     }
 
     proptest! {

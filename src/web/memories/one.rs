@@ -85,8 +85,7 @@ async fn whole(
     let (memory, versions) = memory::ops::get(app, &of.caller, id).await?;
     let buckets = bucket::ops::list(app, &of.caller).await?;
     let until = of.query.get("until")?.and_then(|version| version.parse().ok()).unwrap_or(i64::MAX);
-    let mut history = history(&memory, versions, &buckets);
-    history.retain(|step| step.version <= until);
+    let mut history = history(&memory, versions, &buckets, until);
     let older = history.get(MOST_VERSIONS).map(|step| format!("{PATH}/{id}?until={}", step.version));
     history.truncate(MOST_VERSIONS);
     let (text, bucket, problem) = match refused {
@@ -111,8 +110,9 @@ async fn whole(
     Ok(page(status, &one))
 }
 
-/// All versions, the newest first.
-fn history(memory: &Memory, mut versions: Vec<Version>, buckets: &[Bucket]) -> Vec<Step> {
+/// The latest versions up to this one, the newest first, and one more if there are more
+/// than are shown.
+fn history(memory: &Memory, mut versions: Vec<Version>, buckets: &[Bucket], until: i64) -> Vec<Step> {
     versions.push(Version {
         version: memory.version,
         text: memory.text.clone(),
@@ -136,9 +136,8 @@ fn history(memory: &Memory, mut versions: Vec<Version>, buckets: &[Bucket]) -> V
                 .map(|before| (name(before.bucket_id), name(one.bucket_id))),
         }
     };
-    let mut steps: Vec<Step> = versions.iter().enumerate().map(step).collect();
-    steps.reverse();
-    steps
+    let wanted = versions.iter().enumerate().rev().filter(|(_, one)| one.version <= until);
+    wanted.take(MOST_VERSIONS + 1).map(step).collect()
 }
 
 /// Changes its text, its bucket or both.

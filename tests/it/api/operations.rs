@@ -128,7 +128,7 @@ async fn a_path_that_is_not_served_is_404_as_json(engine: Engine) {
     let server = Server::start(engine).await;
     let ann = server.user("ann").await;
     for path in [
-        "/",
+        "/nowhere",
         "/api",
         "/api/memory/",
         "/api/buckets/",

@@ -59,7 +59,7 @@ async fn what_was_purged_or_came_back_before_is_told(engine: Engine) {
     let ids = ann.remember_all(&["a1", "b2", "c3", "d4"].map(str::to_owned)).await;
     let receipt = delete_all(&server, &caller).await;
     trash::restore(&server.app, &caller, vec![ids[0].clone()]).await.expect("restored");
-    trash::purge(&server.app, &caller, Part::Ids(vec![ids[1].clone()])).await.expect("purged");
+    trash::purge(&server.app, &caller, Part::Ids(vec![ids[1].clone()]), None).await.expect("purged");
     let undone = trash::restore_deletion(&server.app, &caller, &receipt).await.expect("undone");
     assert_eq!(undone, Undone { restored: 2, restored_before: 1, purged: 1, left: 0 });
     assert_eq!(ann.texts().await.len(), 3);

@@ -226,9 +226,9 @@ async fn a_token_is_never_given_more_than_its_maker_has(engine: Engine) {
         assert!(matches!(refused, Err(Error::Invalid(_))), "{name}: {refused:?}");
     }
     let made = own::tokens(&server.app, &ann).await.expect("a list").len();
-    for _ in made..own::MOST_TOKENS {
-        own::create_token(&server.app, &ann, "same", Scopes::all(), None).await.expect("a token");
+    for number in made..own::MOST_TOKENS {
+        own::create_token(&server.app, &ann, &number.to_string(), Scopes::all(), None).await.expect("a token");
     }
-    let refused = own::create_token(&server.app, &ann, "same", Scopes::all(), None).await;
+    let refused = own::create_token(&server.app, &ann, "one more", Scopes::all(), None).await;
     assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
 }
