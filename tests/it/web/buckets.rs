@@ -27,7 +27,9 @@ async fn count(browser: &mut Browser, id: &str) -> String {
     let page = browser.page("/buckets").await;
     let row = page.split("<tr>").find(|row| row.contains(&format!("/buckets/{id}\""))).expect("a row").to_owned();
     let cell = row.split("data-label=\"Memories\"").nth(1).expect("a count").split("</td>").next().expect("a cell");
-    cell.chars().skip_while(|c| *c != '>').filter(char::is_ascii_digit).collect()
+    // What is between the tags.
+    let texts = cell.split('>').skip(1).map(|part| part.split('<').next().unwrap_or_default());
+    texts.collect::<String>().trim().to_owned()
 }
 
 async fn buckets_are_made_listed_renamed_and_described(engine: Engine) {

@@ -327,7 +327,7 @@ async fn titles_and_messages_full_of_markup_are_text(engine: Engine) {
     let ann = server.user("ann").await;
     let first = format!("kraken {MARKUP}");
     let said = [first.as_str(), MARKUP];
-    let sent = send(&ann, "<b>tool", conversation("x\"><script>", MARKUP, &said)).await;
+    let sent = send(&ann, "tool", conversation("x\"><script>", MARKUP, &said)).await;
     let id = sent["conversationId"].as_str().expect("an id").to_owned();
     let mut browser = Browser::signed_in(&server, "ann").await;
     let summary = browser.fill(&format!("/conversations/{id}"), "/conversations/summary", &[]).await;

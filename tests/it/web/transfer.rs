@@ -240,10 +240,9 @@ async fn names_and_failures_full_of_markup_are_text(engine: Engine) {
     let ann: User = server.user("ann").await;
     let mut browser = Browser::signed_in(&server, "ann").await;
     let name = "<script>alert(1)</script>.zip";
-    let mut damaged = chatgpt("<script>x</script>", "Fine", &["Why?"]);
-    damaged["mapping"] = json!("<script>");
-    let file =
-        zipped(&[("conversations.json", json!([chatgpt("c1", "Fine", &["Why?"]), damaged]).to_string().as_bytes())]);
+    let damaged = r#"{"title": "<script>x</script>" "mapping": "<script>"}"#;
+    let export = format!("[{}, {damaged}]", chatgpt("c1", "Fine", &["Why?"]));
+    let file = zipped(&[("conversations.json", export.as_bytes())]);
     let sent = send(&mut browser, &[(name, &file)], true).await;
     let import = id(&sent.text);
     let done = over(&mut browser, &import).await;
