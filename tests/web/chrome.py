@@ -89,8 +89,11 @@ class Chrome:
         ]
         self.cdp("Emulation.setEmulatedMedia", features=features)
 
-    def shot(self, file):
-        """A picture of the whole page, of a very long one its beginning."""
+    def shot(self, file, whole=True):
+        """A picture of the whole page, of a very long one its beginning; or of what is in sight."""
+        if not whole:
+            Path(file).write_bytes(base64.b64decode(self.cdp("Page.captureScreenshot")["data"]))
+            return
         size = self.cdp("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 3000), "scale": 1}
         picture = self.cdp("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)

@@ -20,8 +20,12 @@ MOST_REQUESTS = 10
 FURTHER = ["/account", "/nothing/is/here", "/oauth/authorize", "!/sign-in", "!/welcome?link=none"]
 # What the console says about a page that is a refusal itself.
 REFUSALS = [r"nothing/is/here.* 404 ", r"oauth/authorize.* 400 ", r"welcome\?link=none.* \d{3} "]
-# What is asked of pages that answer: something there is, and something there is not.
-ASKED = ["/memories?q={}", "/conversations?q={}", "/recall?q={}"]
+# Pages that answer, and what is asked of them.
+ASKED = {
+    "/memories?q={}": "When does the cat get her pills?",
+    "/conversations?q={}": "How long does the sourdough rest?",
+    "/recall?q={}": "How long does the sourdough rest?",
+}
 # Where what is full of markup has to be seen as text.
 SEEN = ["/memories", "/trash", "/buckets", "/conversations", "/connect"]
 
@@ -139,7 +143,7 @@ class Looks:
                 if wide > width:
                     found.append(f"scrolls sideways: {wide} wide")
                 name = "-".join(filter(None, [name_of(path), scene, state, str(width), scheme]))
-                browser.shot(self.folder / f"{name}.png")
+                browser.shot(self.folder / f"{name}.png", whole=not play)
                 found += [one for one in browser.taken_wrong() if not any(re.search(known, one) for known in REFUSALS)]
                 self.wrong += [(where, one) for one in found]
                 self.count += 1
@@ -206,7 +210,7 @@ def every_page(place, folder):
     with place.visitor("lived") as person, callback() as (redirect, _):
         person.signs_in()
         client = Client(place.address, "Claude", redirect)
-        asked = [path.format(quote("How long does the sourdough rest?")) for path in ASKED]
+        asked = [path.format(quote(question)) for path, question in ASKED.items()]
         for path in [*pages(person), *further, *asked, client.path()]:
             looks.at(person, path, "lived")
         for scene, path, play in SCENES:
