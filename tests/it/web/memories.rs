@@ -392,7 +392,7 @@ async fn nothing_of_another_account_is_shown_or_touched(engine: Engine) {
         (format!("/memories/{id}/restore"), with(&[("version", "1")]), StatusCode::NOT_FOUND),
         ("/memories/move".to_owned(), with(&[("id", &id), ("to_bucket", &hidden)]), StatusCode::NOT_FOUND),
         ("/trash/restore".to_owned(), with(&[("id", &gone)]), StatusCode::SEE_OTHER),
-        ("/trash/purge".to_owned(), with(&[("id", &gone), ("confirmation", "1")]), StatusCode::SEE_OTHER),
+        ("/trash/purge".to_owned(), with(&[("id", &gone), ("confirmation", "1")]), StatusCode::CONFLICT),
     ] {
         assert_eq!(browser.submit(&path, &fields).await.status, status, "{path}");
     }
