@@ -6,10 +6,6 @@ mod rows;
 mod snapshot;
 pub mod usage;
 
-use futures_util::FutureExt;
-
-use crate::app::App;
-use crate::auth::{Caller, Scope};
 use crate::clock::Micros;
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -65,18 +61,6 @@ pub struct Source {
     pub memories: i64,
 }
 
-/// How much the caller's account has, as of one moment.
-///
-/// # Errors
-/// [`Error::Forbidden`] without the scope `read`.
-pub async fn stored(app: &App, caller: &Caller) -> Result<Stored> {
-    caller.require(Scope::Read)?;
-    let is_operator = caller.require(Scope::Admin).is_ok();
-    app.db
-        .read((caller.account, is_operator), |tx, (account, is_operator)| stored_in(tx, *account, *is_operator).boxed())
-        .await
-}
-
 async fn stored_in(tx: &mut Tx, account: AccountId, is_operator: bool) -> Result<Stored> {
     let (memories, buckets) = rows::memories_and_buckets(tx, account).await?;
     Ok(Stored {
@@ -110,17 +94,6 @@ pub struct Growth {
     pub conversations_before: i64,
     /// Conversations, by when they began.
     pub conversations: Vec<Began>,
-}
-
-/// How what there is came to be, in the last so many days, today the last of them.
-///
-/// # Errors
-/// [`Error::Forbidden`] without the scope `read`, [`Error::Invalid`] for no day or
-/// more than [`MOST_DAYS`].
-pub async fn growth(app: &App, caller: &Caller, days: i64) -> Result<Growth> {
-    caller.require(Scope::Read)?;
-    let first = first_day(app.clock.now(), days)?;
-    app.db.read((caller.account, first), |tx, (account, first)| growth_in(tx, *account, *first).boxed()).await
 }
 
 async fn growth_in(tx: &mut Tx, account: AccountId, first: Micros) -> Result<Growth> {

@@ -3,7 +3,7 @@
 use super::usage::{Kind, Step};
 use super::{Began, Source, day_of};
 use crate::clock::Micros;
-use crate::db::{Dialect, Row, Tx};
+use crate::db::{Dialect, Row, Sql, Tx};
 use crate::error::{Error, Result};
 use crate::id::AccountId;
 
@@ -33,22 +33,24 @@ pub(super) async fn storage_bytes(tx: &mut Tx) -> Result<i64> {
 
 /// How many memories were stored before a time, and how many on each day from then on.
 pub(super) async fn memories_by_day(tx: &mut Tx, account: AccountId, first: Micros) -> Result<(i64, Vec<Began>)> {
-    let sql = "select count(*) from memory where account_id = $1 and created_at < $2";
-    let before = tx.one(sql, &[account.0.into(), first.0.into()]).await?.int(0)?;
-    let sql = "select created_at / 86400000000 as day, count(*) from memory \
-               where account_id = $1 and created_at >= $2 group by day order by day";
-    let rows = tx.rows(sql, &[account.0.into(), first.0.into()]).await?;
-    Ok((before, rows.iter().map(began).collect::<Result<_>>()?))
+    by_day(tx, "memory", account, first).await
 }
 
 /// The same of conversations, by when they began.
 pub(super) async fn conversations_by_day(tx: &mut Tx, account: AccountId, first: Micros) -> Result<(i64, Vec<Began>)> {
-    let sql = "select count(*) from conversation where account_id = $1 and created_at < $2";
-    let before = tx.one(sql, &[account.0.into(), first.0.into()]).await?.int(0)?;
-    let sql = "select created_at / 86400000000 as day, count(*) from conversation \
-               where account_id = $1 and created_at >= $2 group by day order by day";
-    let rows = tx.rows(sql, &[account.0.into(), first.0.into()]).await?;
-    Ok((before, rows.iter().map(began).collect::<Result<_>>()?))
+    by_day(tx, "conversation", account, first).await
+}
+
+async fn by_day(tx: &mut Tx, table: &'static str, account: AccountId, first: Micros) -> Result<(i64, Vec<Began>)> {
+    let values = [account.0.into(), first.0.into()];
+    let sql = Sql::of(table, "select count(*) from {table} where account_id = $1 and created_at < $2");
+    let before = tx.one(sql, &values).await?.int(0)?;
+    let sql = Sql::of(
+        table,
+        "select created_at / 86400000000 as day, count(*) from {table} \
+         where account_id = $1 and created_at >= $2 group by day order by day",
+    );
+    Ok((before, tx.rows(sql, &values).await?.iter().map(began).collect::<Result<_>>()?))
 }
 
 fn began(row: &Row) -> Result<Began> {

@@ -13,7 +13,6 @@ use futures_util::FutureExt;
 
 use super::{MOST_DAYS, day_of, first_day, rows};
 use crate::app::App;
-use crate::auth::{Caller, Scope};
 use crate::clock::Micros;
 use crate::db::Tx;
 use crate::error::Result;
@@ -161,22 +160,9 @@ pub struct Day {
     pub slowest: i64,
 }
 
-/// What was counted in the last so many days, today the last of them, in order of
-/// days and kinds. Days without anything are left out. Of another process, what it
-/// counted in the last minute may be missing.
-///
-/// # Errors
-/// [`crate::Error::Forbidden`] without the scope `read`, [`crate::Error::Invalid`]
-/// for no day or more than [`MOST_DAYS`].
-pub async fn days(app: &App, caller: &Caller, days: i64) -> Result<Vec<Day>> {
-    caller.require(Scope::Read)?;
-    let first = first_day(app.clock.now(), days)?;
-    let pending = app.usage.of(caller.account);
-    let args = (caller.account, first, pending);
-    app.db.read(args, |tx, (account, first, pending)| since(tx, *account, *first, 1, pending).boxed()).await
-}
-
-/// What was counted from a day on, `span` days together, each named by the first of them.
+/// What was counted from a day on, `span` days together, each named by the first of
+/// them, in order of days and kinds. Days without anything are left out. Of another
+/// process, what it counted in the last minute may be missing.
 pub(super) async fn since(
     tx: &mut Tx,
     account: AccountId,

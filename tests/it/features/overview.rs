@@ -1,6 +1,6 @@
 //! The overview: numbers that are true.
 
-use commonplace::auth::{Scope, Scopes, ops as auth};
+use commonplace::auth::{Caller, Scope, Scopes, ops as auth};
 use commonplace::clock::Micros;
 use commonplace::error::Error;
 use commonplace::history::find::{self, Question, Within};
@@ -8,7 +8,7 @@ use commonplace::history::import::{Conversation, Message, Role};
 use commonplace::history::ops::{self as chats, Incoming};
 use commonplace::memory::ops::{self, Find};
 use commonplace::overview::usage::{self, Day, Kind};
-use commonplace::overview::{self, Began, Source};
+use commonplace::overview::{self, Began, Snapshot, Source};
 use serde_json::json;
 
 use super::person;
@@ -41,6 +41,10 @@ fn conversation(id: &str, created_at: &str) -> Incoming {
     }
 }
 
+async fn seen(server: &Server, caller: &Caller, days: i64) -> Snapshot {
+    overview::snapshot(&server.app, caller, days, 1).await.expect("numbers")
+}
+
 async fn what_is_stored_is_counted(engine: Engine) {
     let server = Server::start(engine).await;
     let (ann, caller) = person(&server, "ann").await;
@@ -56,18 +60,18 @@ async fn what_is_stored_is_counted(engine: Engine) {
     bob.remember("Five").await;
     let batch = vec![conversation("c1", "2025-01-01"), conversation("c2", "2025-01-02")];
     chats::ingest(&server.app, &caller, batch, true).await.expect("taken in");
-    let stored = overview::stored(&server.app, &caller).await.expect("counted");
+    let stored = seen(&server, &caller, 1).await.stored;
     assert_eq!((stored.memories, stored.buckets, stored.trashed_memories), (3, 2, 1));
     assert_eq!((stored.conversations(), stored.messages(), stored.trashed_conversations), (2, 4, 0));
     let source = |name: Option<&str>, memories| Source { name: name.map(str::to_owned), memories };
     assert_eq!(stored.sources, [source(Some("a"), 2), source(None, 1)]);
     assert!(stored.storage_bytes.is_some_and(|bytes| bytes > 10_000), "{:?}", stored.storage_bytes);
-    assert_eq!(overview::stored(&server.app, &bobs).await.expect("counted").memories, 1);
+    assert_eq!(seen(&server, &bobs, 1).await.stored.memories, 1);
 
     let (secret, _) =
         auth::create_token(&server.app, caller.account, "r", Scopes::of(&[Scope::Read]), None).await.expect("a token");
     let reader = auth::authenticate(&server.app, Some(&format!("Bearer {secret}"))).await.expect("a caller");
-    let stored = overview::stored(&server.app, &reader).await.expect("counted");
+    let stored = seen(&server, &reader, 1).await.stored;
     assert_eq!((stored.memories, stored.storage_bytes), (3, None));
 }
 
@@ -85,14 +89,14 @@ async fn growth_is_told_by_the_day(engine: Engine) {
     ]);
     ann.post("/api/import", file).await.ok();
     chats::ingest(&server.app, &caller, vec![conversation("c1", &day(1, 5))], true).await.expect("taken in");
-    let growth = overview::growth(&server.app, &caller, 3).await.expect("counted");
+    let growth = seen(&server, &caller, 3).await.growth;
     let began = |back: i64, count| Began { day: today.plus_days(-back), count };
     assert_eq!((growth.memories_before, growth.memories), (2, vec![began(2, 2), began(0, 1)]));
     assert_eq!((growth.conversations_before, growth.conversations), (0, vec![began(1, 1)]));
 }
 
-async fn days(server: &Server, caller: &commonplace::auth::Caller) -> Vec<Day> {
-    usage::days(&server.app, caller, 2).await.expect("counted")
+async fn days(server: &Server, caller: &Caller) -> Vec<Day> {
+    seen(server, caller, 2).await.usage
 }
 
 async fn searches_are_counted_by_the_day_and_kept(engine: Engine) {
@@ -156,20 +160,17 @@ async fn what_was_counted_goes_with_its_account_and_its_time(engine: Engine) {
     cid.get("/api/memory?query=tea").await.ok();
     usage::store(&server.app).await.expect("stored");
     server.app.clock.advance_days(overview::MOST_DAYS);
-    let year = || usage::days(&server.app, &cids, overview::MOST_DAYS);
-    assert_eq!(year().await.expect("counted"), []);
+    assert_eq!(seen(&server, &cids, overview::MOST_DAYS).await.usage, []);
     usage::store(&server.app).await.expect("stored");
     server.app.clock.advance_days(-1);
-    assert_eq!(year().await.expect("counted"), []);
+    assert_eq!(seen(&server, &cids, overview::MOST_DAYS).await.usage, []);
 }
 
 async fn an_overview_looks_back_for_a_year_at_most(engine: Engine) {
     let server = Server::start(engine).await;
     let (_, caller) = person(&server, "ann").await;
     for days in [0, -1, overview::MOST_DAYS + 1, i64::MAX] {
-        let refused = overview::growth(&server.app, &caller, days).await;
-        assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
-        let refused = usage::days(&server.app, &caller, days).await;
+        let refused = overview::snapshot(&server.app, &caller, days, 1).await;
         assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
     }
 }
