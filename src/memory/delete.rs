@@ -294,7 +294,7 @@ pub async fn review(app: &App, caller: &Caller, selection: Selection) -> Result<
 ///
 /// # Errors
 /// As [`review`]; [`Error::Conflict`] where the selection is other memories by
-/// now, and nothing is deleted.
+/// now, or what was to stay is gone, and nothing is deleted.
 pub async fn reviewed(
     app: &App,
     caller: &Caller,
@@ -304,7 +304,7 @@ pub async fn reviewed(
 ) -> Result<Deleted> {
     caller.require(Scope::Write)?;
     let operation = match &selection {
-        Selection::Ids(_) => Operation::BulkDelete,
+        Selection::Ids(_) | Selection::Beside { .. } => Operation::BulkDelete,
         Selection::Where(_) => Operation::DeleteByFilter,
     };
     let draft = Draft::new(app, caller, operation, purge || app.config.trash_days == 0)?;

@@ -18,6 +18,14 @@ const CONTENT_TYPE_MAX: usize = 50;
 pub enum Selection {
     /// Those with these ids, each counted once however often it is named.
     Ids(Vec<String>),
+    /// The same, as long as there is the memory `kept`, which is none of them: of
+    /// duplicates, those that may go because one stays.
+    Beside {
+        /// The one that stays.
+        kept: String,
+        /// The others.
+        ids: Vec<String>,
+    },
     /// All that meet these conditions.
     Where(Conditions),
 }
@@ -83,6 +91,7 @@ impl Checked {
 #[derive(Debug, Clone)]
 pub(super) enum Chosen {
     Ids(Asked),
+    Beside(String, Asked),
     Where(Checked),
 }
 
@@ -95,6 +104,11 @@ impl Selection {
                 check_count(app, ids.len())?;
                 Ok(Chosen::Ids(Asked::new(ids)))
             }
+            Self::Beside { kept, mut ids } => {
+                check_count(app, ids.len())?;
+                ids.retain(|id| *id != kept);
+                Ok(Chosen::Beside(kept, Asked::new(ids)))
+            }
             Self::Where(conditions) => conditions.check().map(Chosen::Where),
         }
     }
@@ -102,9 +116,21 @@ impl Selection {
 
 impl Chosen {
     /// The memories there are of it, each with its bucket, in order of their ids.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] where one that is to stay is gone.
     pub(super) async fn found(&self, tx: &mut Tx, account: AccountId) -> Result<Vec<(String, BucketId)>> {
         match self {
             Self::Ids(asked) => rows::locate(tx, account, &asked.ids).await,
+            Self::Beside(kept, asked) => {
+                if rows::locate(tx, account, std::slice::from_ref(kept)).await?.is_empty() {
+                    return Err(Error::Conflict(
+                        "The memory that was to stay is gone, so nothing was deleted. Look at the duplicates again."
+                            .to_owned(),
+                    ));
+                }
+                rows::locate(tx, account, &asked.ids).await
+            }
             Self::Where(conditions) => conditions.found(tx, account).await,
         }
     }
@@ -112,7 +138,7 @@ impl Chosen {
     /// How many distinct memories it means, of which so many were found.
     pub(super) fn meant(&self, found: usize) -> usize {
         match self {
-            Self::Ids(asked) => asked.count,
+            Self::Ids(asked) | Self::Beside(_, asked) => asked.count,
             Self::Where(_) => found,
         }
     }

@@ -38,7 +38,7 @@ struct Chosen {
 
 impl Chosen {
     fn read(form: &SignedForm) -> Result<Self> {
-        let kept = form.field("keep")?.clone();
+        let kept = form.field("keep")?;
         Ok(Self {
             ids: form.fields.all("id").filter(|id| *id != kept).map(str::to_owned).collect(),
             is_all: form.field("all")? == "1",
@@ -51,7 +51,8 @@ impl Chosen {
     fn selection(&self) -> Result<Selection> {
         match (self.is_all, self.ids.is_empty()) {
             (true, _) => Ok(Selection::Where(self.view.conditions())),
-            (false, false) => Ok(Selection::Ids(self.ids.clone())),
+            (false, false) if self.kept.is_empty() => Ok(Selection::Ids(self.ids.clone())),
+            (false, false) => Ok(Selection::Beside { kept: self.kept.clone(), ids: self.ids.clone() }),
             (false, true) => Err(Error::invalid("No memory is selected. Tick at least one, then try again.")),
         }
     }
@@ -88,10 +89,6 @@ pub(in crate::web) async fn delete(
     form: SignedForm,
 ) -> Result<Response, Shown> {
     let chosen = Chosen::read(&form)?;
-    if !chosen.kept.is_empty() {
-        // The others may go because this one stays.
-        memory::ops::get(&app, &form.by.caller, &chosen.kept).await?;
-    }
     let problem = match form.fields.get("confirmation")? {
         None => None,
         Some(confirmed) => {

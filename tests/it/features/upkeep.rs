@@ -13,6 +13,7 @@ use crate::harness::{Engine, Server, User, on_both_engines};
 on_both_engines!(
     memories_that_say_the_same_are_grouped,
     duplicates_are_ones_own_and_those_that_are_there,
+    duplicates_are_compared_one_account_at_a_time,
     a_bucket_is_merged_into_another,
     a_merge_that_can_not_be_is_refused_and_changes_nothing,
     of_two_merges_that_cross_nothing_is_lost,
@@ -49,6 +50,17 @@ async fn memories_that_say_the_same_are_grouped(engine: Engine) {
     let dog = ["The dog is called Rex and is six years old", "The dog is called Rex, and is six years old!"];
     let expected = [(true, tabs.map(str::to_owned).to_vec()), (false, dog.map(str::to_owned).to_vec())];
     assert_eq!(groups(&server, &caller).await, expected);
+}
+
+async fn duplicates_are_compared_one_account_at_a_time(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (ann, caller) = person(&server, "ann").await;
+    ann.remember("One").await;
+    let turn = server.app.search.turn_to_compare().expect("nobody compares");
+    let refused = duplicates::find(&server.app, &caller).await;
+    assert!(matches!(refused, Err(Error::Busy)), "{refused:?}");
+    drop(turn);
+    assert_eq!(duplicates::find(&server.app, &caller).await.expect("compared").compared, 1);
 }
 
 async fn duplicates_are_ones_own_and_those_that_are_there(engine: Engine) {

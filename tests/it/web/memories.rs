@@ -465,6 +465,15 @@ async fn memories_that_say_the_same_are_offered_and_one_is_kept(engine: Engine) 
     assert!(page.contains("2 memories that say the same word for word"), "{page}");
     let kept = page.split("name=\"keep\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a button");
     let fields = chosen(&page, &[("keep", kept)]);
+    // Reviewed, and then the one that was to stay goes: the other does not.
+    let review = browser.submit("/memories/delete", &fields).await;
+    assert!(review.text.contains("Delete 1 memory?"), "{}", review.text);
+    ann.delete(&format!("/api/memories/{kept}")).await.ok();
+    let refused = browser.submit("/memories/delete", &form(&review.text, "/memories/delete")).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert!(refused.text.contains("to stay is gone"), "{}", refused.text);
+    assert_eq!(ann.texts().await.len(), 2);
+    ann.post("/api/memories/restore", json!({"memoryIds": [kept]})).await.ok();
     let after = deleted(&mut browser, &fields, "trash").await;
     assert!(after.contains("1 memory is in the trash.") && after.contains("No duplicates"), "{after}");
     browser.page(&format!("/memories/{kept}")).await;
