@@ -117,7 +117,7 @@ pub async fn delete(app: &App, caller: &Caller, id: BucketId, contents: Contents
     let draft = receipt::Draft::new(app, caller, Operation::DeleteBucket, purge)?;
     let deleted = app
         .db
-        .write((draft, id, contents), |tx, (draft, id, contents)| delete_in(tx, draft, *id, *contents).boxed())
+        .write((draft, id, contents), |tx, (draft, id, contents)| delete_in(tx, draft, *id, *contents, None).boxed())
         .await?;
     match deleted.deleted {
         Some(deleted) => memory::delete::finish(app, deleted).await.map(Some),
@@ -142,15 +142,7 @@ pub async fn delete_reviewed(
     let purge = purge || app.config.trash_days == 0;
     let draft = receipt::Draft::new(app, caller, Operation::DeleteBucket, purge)?;
     let emptied = app.db.write((draft, id, confirmed, purge), |tx, (draft, id, confirmed, purge)| {
-        async move {
-            auth::advance(tx, draft.account, 1).await?;
-            let ids = memory::rows::ids_in_bucket(tx, draft.account, *id).await?;
-            if memory::delete::confirmation(draft.account, &ids) != *confirmed {
-                return Err(memory::delete::changed_since());
-            }
-            delete_in(tx, draft, *id, Contents::Delete { purge: *purge }).await
-        }
-        .boxed()
+        delete_in(tx, draft, *id, Contents::Delete { purge: *purge }, Some(confirmed)).boxed()
     });
     match emptied.await?.deleted {
         Some(deleted) => memory::delete::finish(app, deleted).await.map(Some),
@@ -172,7 +164,7 @@ pub async fn merge(app: &App, caller: &Caller, from: BucketId, into: BucketId) -
     let draft = receipt::Draft::new(app, caller, Operation::DeleteBucket, false)?;
     let merged = app.db.write((draft, from, into), |tx, (draft, from, into)| {
         async move {
-            let emptied = delete_in(tx, draft, *from, Contents::MoveTo(Some(*into))).await?;
+            let emptied = delete_in(tx, draft, *from, Contents::MoveTo(Some(*into)), None).await?;
             // An empty bucket would be merged into one that there is not. The error undoes it.
             existing(tx, draft.account, *into).await?;
             Ok(emptied)
@@ -189,7 +181,14 @@ struct Emptied {
     deleted: Option<Deleted>,
 }
 
-async fn delete_in(tx: &mut Tx, draft: &receipt::Draft, id: BucketId, contents: Contents) -> Result<Emptied> {
+/// With `confirmed`, only if that stands for the memories that are in it.
+async fn delete_in(
+    tx: &mut Tx,
+    draft: &receipt::Draft,
+    id: BucketId,
+    contents: Contents,
+    confirmed: Option<&str>,
+) -> Result<Emptied> {
     let account = draft.account;
     auth::advance(tx, account, 1).await?;
     let bucket = existing(tx, account, id).await?;
@@ -197,6 +196,9 @@ async fn delete_in(tx: &mut Tx, draft: &receipt::Draft, id: BucketId, contents: 
         return Err(Error::Conflict("The General bucket can't be deleted.".to_owned()));
     }
     let ids = memory::rows::ids_in_bucket(tx, account, id).await?;
+    if confirmed.is_some_and(|confirmed| confirmed != memory::delete::confirmation(account, &ids)) {
+        return Err(memory::delete::changed_since());
+    }
     let mut emptied = Emptied::default();
     match contents {
         _ if ids.is_empty() => {}

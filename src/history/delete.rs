@@ -123,6 +123,24 @@ pub enum Selection {
     Where(Which),
 }
 
+/// A selection that can be asked for: ids with how many distinct ones were given, or conditions.
+enum Chosen {
+    Ids(Vec<String>, usize),
+    Where(Which),
+}
+
+impl Selection {
+    fn check(self, app: &App) -> Result<Chosen> {
+        match self {
+            Self::Ids(ids) => asked(app, ids).map(|(ids, count)| Chosen::Ids(ids, count)),
+            Self::Where(which) => {
+                which.check()?;
+                Ok(Chosen::Where(which))
+            }
+        }
+    }
+}
+
 /// What a deletion would be about.
 #[derive(Debug, Clone)]
 pub struct Review {
@@ -134,7 +152,7 @@ pub struct Review {
     pub missing: usize,
     /// Some of them, latest changed first.
     pub some: Vec<Conversation>,
-    /// Stands for those that are not pinned, for [`delete_where`].
+    /// Stands for those that are not pinned, for [`reviewed`].
     pub confirmation: String,
     /// Stands for all of them.
     pub confirmation_with_pinned: String,
@@ -147,32 +165,25 @@ pub struct Review {
 /// than the limit and for a condition that none can be.
 pub async fn review(app: &App, caller: &Caller, selection: Selection, limit: i64) -> Result<Review> {
     caller.require(Scope::Write)?;
-    let (which, ids, count) = match selection {
-        Selection::Ids(ids) => {
-            let (ids, count) = asked(app, ids)?;
-            (None, ids, count)
-        }
-        Selection::Where(which) => {
-            which.check()?;
-            (Some(which), Vec::new(), 0)
-        }
-    };
-    let args = (caller.account, which, ids, count, limit);
+    let args = (caller.account, selection.check(app)?, limit);
     app.db
-        .read(args, |tx, (account, which, ids, count, limit)| {
+        .read(args, |tx, (account, chosen, limit)| {
             async move {
                 let account = *account;
-                let (found, some, missing) = if let Some(which) = which {
-                    let (some, _) = rows::list(tx, account, which, 0, *limit).await?;
-                    (rows::ids_where(tx, account, which).await?, some, 0)
-                } else {
-                    let mut some = rows::by_ids(tx, account, ids).await?;
-                    some.sort_by(|a, b| (b.updated_at, &b.id).cmp(&(a.updated_at, &a.id)));
-                    let mut found: Vec<_> = some.iter().map(|one| (one.id.clone(), one.is_pinned)).collect();
-                    found.sort_unstable();
-                    some.truncate(usize::try_from(*limit).unwrap_or(usize::MAX));
-                    let missing = count - found.len();
-                    (found, some, missing)
+                let (found, some, missing) = match chosen {
+                    Chosen::Where(which) => {
+                        let (some, _) = rows::list(tx, account, which, 0, *limit).await?;
+                        (rows::ids_where(tx, account, which).await?, some, 0)
+                    }
+                    Chosen::Ids(ids, count) => {
+                        let mut some = rows::by_ids(tx, account, ids).await?;
+                        some.sort_by(|a, b| (b.updated_at, &b.id).cmp(&(a.updated_at, &a.id)));
+                        let mut found: Vec<_> = some.iter().map(|one| (one.id.clone(), one.is_pinned)).collect();
+                        found.sort_unstable();
+                        some.truncate(usize::try_from(*limit).unwrap_or(usize::MAX));
+                        let missing = count - found.len();
+                        (found, some, missing)
+                    }
                 };
                 let (total, mut all, mut unpinned) = (found.len(), Vec::new(), Vec::new());
                 for (id, is_pinned) in found {
@@ -204,53 +215,48 @@ async fn matching(tx: &mut Tx, account: AccountId, which: &Which, how: How) -> R
 /// those that were confirmed. Pinned ones are none of them, unless asked for.
 ///
 /// # Errors
-/// As [`preview`]; [`Error::Conflict`] where they are others by now, and nothing
-/// is deleted.
+/// As [`preview`] and [`reviewed`].
 pub async fn delete_where(app: &App, caller: &Caller, which: Which, how: How, confirmed: String) -> Result<Outcome> {
-    caller.require(Scope::Write)?;
-    which.check()?;
-    let draft = begin(app, caller, how)?;
-    let done = app.db.write((draft, which, how, confirmed), |tx, (draft, which, how, confirmed)| {
-        async move {
-            auth::advance(tx, draft.account, 1).await?;
-            let ids = matching(tx, draft.account, which, *how).await?;
-            if confirmation(draft.account, &ids) != *confirmed {
-                return Err(changed_since());
-            }
-            remove(tx, draft, &ids, ids.len(), *how).await
-        }
-        .boxed()
-    });
-    end(app, done.await?).await
+    reviewed(app, caller, Selection::Where(which), how, confirmed).await
 }
 
-/// Deletes those of these conversations that a [`review`] found and that were
-/// confirmed: none that is gone by now, in the trash, or pinned, unless asked for.
+/// Deletes a selection, where what of it is there and not pinned, unless asked for,
+/// is what was confirmed. What is in the trash already stays as it is.
 ///
 /// # Errors
-/// As [`delete`]; [`Error::Conflict`] where they are others by now, and nothing is deleted.
-pub async fn delete_reviewed(
+/// As [`review`]; [`Error::Conflict`] where they are others by now, and nothing is deleted.
+pub async fn reviewed(
     app: &App,
     caller: &Caller,
-    ids: Vec<String>,
+    selection: Selection,
     how: How,
     confirmed: String,
 ) -> Result<Outcome> {
     caller.require(Scope::Write)?;
-    let (ids, count) = asked(app, ids)?;
+    let chosen = selection.check(app)?;
     let draft = begin(app, caller, how)?;
-    let done = app.db.write((draft, ids, count, how, confirmed), |tx, (draft, ids, count, how, confirmed)| {
+    let done = app.db.write((draft, chosen, how, confirmed), |tx, (draft, chosen, how, confirmed)| {
         async move {
             auth::advance(tx, draft.account, 1).await?;
-            let found = rows::by_ids(tx, draft.account, ids).await?;
-            let (kept, deleted): (Vec<_>, Vec<_>) = found.into_iter().partition(|one| one.is_pinned && !how.pinned_too);
-            let mut deleted: Vec<String> = deleted.into_iter().map(|one| one.id).collect();
-            deleted.sort_unstable();
-            if confirmation(draft.account, &deleted) != *confirmed {
+            let (ids, pinned, count) = match chosen {
+                Chosen::Where(which) => {
+                    let ids = matching(tx, draft.account, which, *how).await?;
+                    let count = ids.len();
+                    (ids, Vec::new(), count)
+                }
+                Chosen::Ids(ids, count) => {
+                    let found = rows::by_ids(tx, draft.account, ids).await?;
+                    let (kept, gone): (Vec<_>, Vec<_>) =
+                        found.into_iter().partition(|one| one.is_pinned && !how.pinned_too);
+                    let mut ids: Vec<String> = gone.into_iter().map(|one| one.id).collect();
+                    ids.sort_unstable();
+                    (ids, kept.into_iter().map(|one| one.id).collect(), *count)
+                }
+            };
+            if confirmation(draft.account, &ids) != *confirmed {
                 return Err(changed_since());
             }
-            let outcome = remove(tx, draft, &deleted, *count, *how).await?;
-            Ok(Outcome { pinned: kept.into_iter().map(|one| one.id).collect(), ..outcome })
+            Ok(Outcome { pinned, ..remove(tx, draft, &ids, count, *how).await? })
         }
         .boxed()
     });

@@ -237,13 +237,20 @@ macro_rules! accepted {
 
 /// Statements on memories that a filter accepts: all of the account, all of a
 /// bucket (one with "bucket or any" can use neither index), and those with the
-/// document numbers in `$7`.
+/// document numbers in the parameter `$docs`, the last.
 macro_rules! three {
-    ($before:literal, $after:literal) => {
+    ($docs:literal, [$($before:literal)+], [$($after:literal)*]) => {
         [
-            concat!($before, " where m.account_id = $1 and $2 is null and ", accepted!(), $after),
-            concat!($before, " where m.account_id = $1 and m.bucket_id = $2 and ", accepted!(), $after),
-            concat!($before, " where {unindexed m.account_id} = $1 and m.doc {in $7} and ", accepted!(), $after),
+            concat!($($before,)+ " where m.account_id = $1 and $2 is null and ", accepted!(), $($after,)*),
+            concat!($($before,)+ " where m.account_id = $1 and m.bucket_id = $2 and ", accepted!(), $($after,)*),
+            concat!(
+                $($before,)+
+                " where {unindexed m.account_id} = $1 and m.doc {in ",
+                $docs,
+                "} and ",
+                accepted!(),
+                $($after,)*
+            ),
         ]
     };
 }
@@ -266,7 +273,7 @@ pub(super) async fn located_where(
     filter: &Filter,
     docs: Option<&[i64]>,
 ) -> Result<Vec<(String, BucketId)>> {
-    let sql = one_of(three!("select m.id, m.bucket_id from memory m", "order by m.id"), filter, docs);
+    let sql = one_of(three!("$7", ["select m.id, m.bucket_id from memory m"], ["order by m.id"]), filter, docs);
     let mut values = condition_values(account, filter);
     values.extend(docs.map(Value::Ints));
     let rows = tx.rows(sql, &values).await?;
@@ -287,7 +294,7 @@ pub(super) async fn count_where(tx: &mut Tx, account: AccountId, filter: &Filter
         let bucket = Value::Int(filter.bucket.map(|bucket| bucket.0));
         return tx.one(sql, &[account.0.into(), bucket]).await?.int(0);
     }
-    let sql = one_of(three!("select count(*) from memory m", ""), filter, docs);
+    let sql = one_of(three!("$7", ["select count(*) from memory m"], []), filter, docs);
     let mut values = condition_values(account, filter);
     values.extend(docs.map(Value::Ints));
     tx.one(sql, &values).await?.int(0)
@@ -305,59 +312,11 @@ pub(super) async fn places(
 ) -> Result<Vec<(i64, i64)>> {
     macro_rules! places {
         ($time:literal, $beyond:literal, $order:literal) => {
-            [
-                concat!(
-                    "select m.",
-                    $time,
-                    ", m.doc from memory m where m.account_id = $1 and $2 is null and ",
-                    accepted!(),
-                    "and (m.",
-                    $time,
-                    ", m.doc) ",
-                    $beyond,
-                    " ($7, $8) order by m.",
-                    $time,
-                    " ",
-                    $order,
-                    ", m.doc ",
-                    $order,
-                    " limit $9"
-                ),
-                concat!(
-                    "select m.",
-                    $time,
-                    ", m.doc from memory m where m.account_id = $1 and m.bucket_id = $2 and ",
-                    accepted!(),
-                    "and (m.",
-                    $time,
-                    ", m.doc) ",
-                    $beyond,
-                    " ($7, $8) order by m.",
-                    $time,
-                    " ",
-                    $order,
-                    ", m.doc ",
-                    $order,
-                    " limit $9"
-                ),
-                concat!(
-                    "select m.",
-                    $time,
-                    ", m.doc from memory m where {unindexed m.account_id} = $1 and m.doc {in $10} and ",
-                    accepted!(),
-                    "and (m.",
-                    $time,
-                    ", m.doc) ",
-                    $beyond,
-                    " ($7, $8) order by m.",
-                    $time,
-                    " ",
-                    $order,
-                    ", m.doc ",
-                    $order,
-                    " limit $9"
-                ),
-            ]
+            three!(
+                "$10",
+                ["select m." $time ", m.doc from memory m"],
+                ["and (m." $time ", m.doc) " $beyond " ($7, $8) order by m." $time " " $order ", m.doc " $order " limit $9"]
+            )
         };
     }
     let statements = match (by, side) {
@@ -384,26 +343,7 @@ pub(super) async fn count_beyond(
 ) -> Result<i64> {
     macro_rules! counted {
         ($place:literal) => {
-            [
-                concat!(
-                    "select count(*) from memory m where m.account_id = $1 and $2 is null and ",
-                    accepted!(),
-                    "and ",
-                    $place
-                ),
-                concat!(
-                    "select count(*) from memory m where m.account_id = $1 and m.bucket_id = $2 and ",
-                    accepted!(),
-                    "and ",
-                    $place
-                ),
-                concat!(
-                    "select count(*) from memory m where {unindexed m.account_id} = $1 and m.doc {in $9} and ",
-                    accepted!(),
-                    "and ",
-                    $place
-                ),
-            ]
+            three!("$9", ["select count(*) from memory m"], ["and " $place])
         };
     }
     let statements = match (by, side) {

@@ -93,14 +93,19 @@ impl FromRequest<Web> for SignedForm {
 
     async fn from_request(request: Request, web: &Web) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
-        check_origin(&parts.headers, web).map_err(shown)?;
-        let browser = Browser::from_request_parts(&mut parts, web).await.map_err(Shown::into_response)?;
-        let cookie = browser.cookie;
-        let Some((secret, session)) = browser.signed_in else { return Err(signed_in::sent_away(&parts)) };
+        let (secret, by) = signed_in_at(&mut parts, web).await?;
         let fields = read(body, MOST_BYTES_SIGNED_IN).await.map_err(shown)?;
         check_token(&fields, &secret).map_err(shown)?;
-        Ok(Self { fields, by: SignedIn::new(session, cookie, &parts.uri), secret })
+        Ok(Self { fields, by, secret })
     }
+}
+
+/// Who is signed in and sends a form, and the secret of the session.
+async fn signed_in_at(parts: &mut Parts, web: &Web) -> Result<(String, SignedIn), Response> {
+    check_origin(&parts.headers, web).map_err(shown)?;
+    let browser = Browser::from_request_parts(parts, web).await.map_err(Shown::into_response)?;
+    let Some((secret, session)) = browser.signed_in else { return Err(signed_in::sent_away(parts)) };
+    Ok((secret, SignedIn::new(session, browser.cookie, &parts.uri)))
 }
 
 impl SignedForm {
@@ -125,10 +130,7 @@ impl FromRequest<Web> for SignedUpload {
 
     async fn from_request(request: Request, web: &Web) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
-        check_origin(&parts.headers, web).map_err(shown)?;
-        let browser = Browser::from_request_parts(&mut parts, web).await.map_err(Shown::into_response)?;
-        let cookie = browser.cookie;
-        let Some((secret, session)) = browser.signed_in else { return Err(signed_in::sent_away(&parts)) };
+        let (secret, by) = signed_in_at(&mut parts, web).await?;
         let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         // A form without files has no token where it is looked for, whatever else it has.
         let mut form = Multipart::new(kind, body.into_data_stream()).map_err(|_| shown(refused()))?;
@@ -143,7 +145,7 @@ impl FromRequest<Web> for SignedUpload {
         if !session::is_csrf(&secret, &token) {
             return Err(shown(refused()));
         }
-        Ok(Self { parts: form, by: SignedIn::new(session, cookie, &parts.uri) })
+        Ok(Self { parts: form, by })
     }
 }
 

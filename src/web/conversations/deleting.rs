@@ -41,11 +41,13 @@ impl Asked {
         Ok(asked)
     }
 
+    fn selection(&self) -> Selection {
+        if self.is_all { Selection::Where(self.filters.which()) } else { Selection::Ids(self.ids.clone()) }
+    }
+
     async fn review(&self, app: &App, caller: &Caller) -> Result<Review> {
-        if self.is_all {
-            return delete::review(app, caller, Selection::Where(self.filters.which()), NAMED_OF_ALL).await;
-        }
-        delete::review(app, caller, Selection::Ids(self.ids.clone()), NAMED).await
+        let named = if self.is_all { NAMED_OF_ALL } else { NAMED };
+        delete::review(app, caller, self.selection(), named).await
     }
 }
 
@@ -125,11 +127,7 @@ pub(in crate::web) async fn confirm(State(app): State<App>, form: SignedForm) ->
     };
     let how = How { to, pinned_too: !form.field("pinned_too")?.is_empty() };
     let confirmed = form.field(if how.pinned_too { "confirmation_with_pinned" } else { "confirmation" })?;
-    let outcome = if asked.is_all {
-        delete::delete_where(&app, caller, asked.filters.which(), how, confirmed).await
-    } else {
-        delete::delete_reviewed(&app, caller, asked.ids.clone(), how, confirmed).await
-    };
+    let outcome = delete::reviewed(&app, caller, asked.selection(), how, confirmed).await;
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(Error::Conflict(_)) => {
