@@ -410,6 +410,21 @@ pub async fn recall_in(
     within: &Within,
     manner: &Manner,
 ) -> Result<Vec<Recall>> {
+    let answers = recall_found(app, caller, questions, within, manner).await?;
+    Ok(answers.into_iter().map(|(answer, _)| answer).collect())
+}
+
+/// The same, each answer with what was found for it.
+///
+/// # Errors
+/// As [`find`].
+pub async fn recall_found(
+    app: &App,
+    caller: &Caller,
+    questions: &[Question],
+    within: &Within,
+    manner: &Manner,
+) -> Result<Vec<(Recall, Found)>> {
     let begun = Instant::now();
     let until = app.llm.as_ref().map(|llm| llm.deadline());
     let searches = questions.iter().map(|question| look(app, caller, &question.query, within, manner, until));
@@ -423,7 +438,7 @@ pub async fn recall_in(
         answer.lacks.clone_from(&found.lacks);
     }
     usage::count(app, caller.account, usage::Kind::Recall, begun.elapsed());
-    Ok(answers)
+    Ok(answers.into_iter().zip(found).collect())
 }
 
 /// The answers as the model writes them, and as they are where it does not.

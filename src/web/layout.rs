@@ -24,11 +24,6 @@ const NAV: &[Entry] = &[
     Entry { path: "/connect", label: "Connect" },
 ];
 
-/// Whether there is a page in the navigation, so that others can lead to it.
-pub(super) fn is_page(path: &str) -> bool {
-    NAV.iter().any(|entry| entry.path == path)
-}
-
 /// What can be said to have been done: the code in the address, the sentence of
 /// one and of any other number, with # for the number.
 const DONE: &[(&str, &str, &str)] = &[

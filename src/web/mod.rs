@@ -27,6 +27,7 @@ mod review;
 mod show;
 mod sign_in;
 mod signed_in;
+mod snippet;
 mod transfer;
 mod trash;
 mod welcome;

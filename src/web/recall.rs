@@ -8,27 +8,24 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::tz::Offset;
 
-use super::conversations::{Found, PATH as CONVERSATIONS, end, fits, lacks, place, time};
+use super::conversations::{Found, PATH as CONVERSATIONS, end, fits, place, time};
 use super::layout::thousands;
 use super::moment::Moment;
-use super::show::{address, number};
+use super::show::{address, lack, number};
 use super::{Layout, Shown, SignedIn, page};
 use crate::app::App;
 use crate::clock::Micros;
 use crate::error::Result;
 use crate::history::cite;
 use crate::history::compose::{MOST_TOKENS, Recall, Source};
-use crate::history::find::{self, Hit, Question, Within};
+use crate::history::find::{self, Hit, Manner, Question, Within};
 use crate::history::model::Writer;
 use crate::history::read;
 use crate::history::when::When;
-use crate::search::Mode;
 use crate::search::why::Why;
 
 /// How many passages are shown below an answer.
 const PASSAGES: usize = 10;
-/// Of how many passages answers are made.
-const SEEN: i64 = 50;
 /// How long an answer may be, in tokens: the value, and a word for it.
 const LENGTHS: [(usize, &str); 3] = [(200, "Short"), (600, "Medium"), (MOST_TOKENS, "Long")];
 /// That without being asked for.
@@ -243,17 +240,16 @@ pub(super) async fn show(State(app): State<App>, signed_in: SignedIn) -> Result<
     };
     let within = Within { platform: None, after, before };
     let questions = Question::all(Some(shown.query.clone()), None, Some(shown.length))?;
-    let (mut answers, found) = tokio::try_join!(
-        find::recall(&app, caller, &questions, &within),
-        find::find_by(&app, caller, &shown.query, Mode::Hybrid, within.clone(), SEEN, 0),
-    )?;
+    let mut answers = find::recall_found(&app, caller, &questions, &within, &Manner::default()).await?;
     if after.is_none() && before.is_none() {
         shown.noticed = Noticed::of(&shown.query, app.clock.now());
     }
     let why = Why::of(&shown.query, &[]);
-    shown.answer = answers.pop().map(|answer| Answer::new(&answer, &found.hits));
-    shown.lacks = lacks(&found.lacks);
-    shown.found = found.hits.into_iter().take(PASSAGES).map(|hit| Found::new(hit, &why)).collect();
+    if let Some((answer, found)) = answers.pop() {
+        shown.answer = Some(Answer::new(&answer, &found.hits));
+        shown.lacks = found.lacks.first().copied().map(lack);
+        shown.found = found.hits.into_iter().take(PASSAGES).map(|hit| Found::new(hit, &why)).collect();
+    }
     Ok(page(StatusCode::OK, &shown))
 }
 

@@ -7,7 +7,8 @@ use axum::response::Response;
 
 use super::layout::thousands;
 use super::moment::Moment;
-use super::review::{PAGE, Pages, count, erased, noun};
+use super::review::{count, erased, noun};
+use super::show::{PAGE, Pager};
 use super::sign_in::inside;
 use super::{Layout, Notice, Shown, SignedForm, SignedIn, page, redirect};
 use crate::app::App;
@@ -22,7 +23,7 @@ const PATH: &str = "/receipts";
 struct List {
     layout: Layout,
     rows: Vec<Row>,
-    pages: Pages,
+    pager: Pager,
 }
 
 struct Row {
@@ -64,9 +65,9 @@ fn state(receipt: &Receipt) -> Vec<String> {
 }
 
 pub(super) async fn list(State(app): State<App>, signed_in: SignedIn) -> Result<Response, Shown> {
-    let number = Pages::asked(&signed_in)?;
+    let number = Pager::asked(&signed_in.query)?;
     let (found, total) = receipt::ops::list(&app, &signed_in.caller, number * PAGE, PAGE).await?;
-    let pages = Pages::new("/receipts?", number, found.len(), total, ("receipt", "receipts"));
+    let pager = Pager::of_rows("/receipts?", number, found.len(), total, ("receipt", "receipts"));
     let row = |receipt: Receipt| Row {
         what: what(&receipt),
         state: state(&receipt),
@@ -76,7 +77,7 @@ pub(super) async fn list(State(app): State<App>, signed_in: SignedIn) -> Result<
         id: receipt.id,
     };
     let rows = found.into_iter().map(row).collect();
-    Ok(page(StatusCode::OK, &List { layout: Layout::new(&signed_in, PATH), rows, pages }))
+    Ok(page(StatusCode::OK, &List { layout: Layout::new(&signed_in, PATH), rows, pager }))
 }
 
 #[derive(Template)]

@@ -157,67 +157,14 @@ pub(super) fn erased(app: &App, receipt: &Receipt) -> &'static str {
     }
 }
 
-/// A page of a list by its number, from 1.
-#[derive(Debug)]
-pub(super) struct Pages {
-    /// 51–100 of 1,234.
-    pub text: String,
-    pub previous: Option<String>,
-    pub next: Option<String>,
-}
-
-/// How many rows a page has.
-pub(super) const PAGE: i64 = 50;
-/// The last page that can be asked for.
-const LAST_PAGE: i64 = 1_000_000;
-
-impl Pages {
-    /// The page that an address asks for, from 0.
-    pub(super) fn asked(of: &SignedIn) -> Result<i64> {
-        let Some(number) = of.query.get("page")? else { return Ok(0) };
-        let number = number.parse().ok().filter(|number| (1..=LAST_PAGE).contains(number));
-        number.map(|number: i64| number - 1).ok_or_else(|| Error::invalid("A page is a whole number from 1 on."))
-    }
-
-    /// The page with so many rows of a total of something; `path` ends in a `?` or `&`.
-    pub(super) fn new(path: &str, page: i64, rows: usize, total: i64, noun: (&str, &str)) -> Self {
-        let (first, rows) = (page * PAGE + 1, i64::try_from(rows).unwrap_or(i64::MAX));
-        let end = first + rows - 1;
-        let text = match rows {
-            0 => format!("0 of {}", count(total, noun)),
-            rows if rows == total => count(total, noun),
-            _ => format!("{}–{} of {}", thousands(first), thousands(end), count(total, noun)),
-        };
-        let address = |page: i64| format!("{path}page={page}");
-        Self {
-            text,
-            previous: (page > 0).then(|| address(page)),
-            next: (end < total && rows > 0).then(|| address(page + 2)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{MEMORIES, Pages, count};
+    use super::{MEMORIES, count};
 
     #[test]
     fn numbers_are_said_with_what_they_count() {
         assert_eq!(count(1, MEMORIES), "1 memory");
         assert_eq!(count(0, MEMORIES), "0 memories");
         assert_eq!(count(12_345_usize, MEMORIES), "12,345 memories");
-    }
-
-    #[test]
-    fn a_page_knows_its_neighbours() {
-        let shown = |page, rows, total| {
-            let Pages { text, previous, next } = Pages::new("/trash?", page, rows, total, MEMORIES);
-            (text, previous.unwrap_or_default(), next.unwrap_or_default())
-        };
-        let text = |one: &str, two: &str, three: &str| (one.to_owned(), two.to_owned(), three.to_owned());
-        assert_eq!(shown(0, 50, 1_234), text("1–50 of 1,234 memories", "", "/trash?page=2"));
-        assert_eq!(shown(24, 34, 1_234), text("1,201–1,234 of 1,234 memories", "/trash?page=24", ""));
-        assert_eq!(shown(0, 50, 50), text("50 memories", "", ""));
-        assert_eq!(shown(9, 0, 3), text("0 of 3 memories", "/trash?page=9", ""));
     }
 }

@@ -1,12 +1,12 @@
-//! How pages write numbers, addresses and texts that are marked in parts.
+//! How pages write numbers, addresses and names, and lead to one another.
 
 use std::fmt;
-use std::ops::Range;
 
 use super::layout::thousands;
-use super::memories::snippet::Piece;
+use super::review::count;
 use crate::auth::oauth::Params;
 use crate::error::{Error, Result};
+use crate::search::Lack;
 
 /// How many there are of something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,33 +33,15 @@ impl fmt::Display for Count {
     }
 }
 
-/// A text in pieces, those at `marks` marked. What is no place in the text is as
-/// near as it has one.
-pub(super) fn pieces(text: &str, marks: &[Range<usize>]) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut push = |range: Range<usize>, is_marked| {
-        if !range.is_empty() {
-            pieces.push(Piece { text: text[range].to_owned(), is_marked });
-        }
-    };
-    let mut end = 0;
-    for mark in marks {
-        let start = text.floor_char_boundary(mark.start).max(end);
-        let stop = text.floor_char_boundary(mark.end).max(start);
-        push(end..start, false);
-        push(start..stop, true);
-        end = stop;
-    }
-    push(end..text.len(), false);
-    pieces
-}
-
 /// An address with parameters; empty ones are left out.
 pub(super) fn address<'a>(path: &str, parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let given = parameters.into_iter().filter(|(_, value)| !value.is_empty());
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish();
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
+
+/// The last page that can be asked for where there is none to be clamped to.
+const LAST_PAGE: i64 = 1_000_000;
 
 /// A number among parameters: that of a page, or such.
 pub(super) fn number(query: &Params, name: &str) -> Result<Option<i64>> {
@@ -68,31 +50,67 @@ pub(super) fn number(query: &Params, name: &str) -> Result<Option<i64>> {
     number.transpose()
 }
 
-/// A page among several.
-#[derive(Debug)]
+/// How many rows a page of a list has.
+pub(super) const PAGE: i64 = 50;
+
+/// The way from a page to its neighbours.
+#[derive(Debug, Default)]
 pub(super) struct Pager {
-    /// From 1.
-    pub page: i64,
-    /// How many there are, 1 at least.
-    pub pages: i64,
+    /// Which page it is.
+    pub text: String,
     /// Addresses.
     pub previous: Option<String>,
     pub next: Option<String>,
 }
 
 impl Pager {
-    /// The page that is asked for, or the last that there is.
-    pub(super) fn new(page: i64, total: i64, size: i64, address: impl Fn(i64) -> String) -> Self {
+    /// Of the page that is asked for, from 1, or the last that there is; which that is.
+    pub(super) fn new(page: i64, total: i64, size: i64, address: impl Fn(i64) -> String) -> (i64, Self) {
         let pages = ((total + size - 1) / size).max(1);
         let page = page.min(pages);
+        let text = format!("Page {} of {}", thousands(page), thousands(pages));
         let previous = (page > 1).then(|| address(page - 1));
-        let next = (page < pages).then(|| address(page + 1));
-        Self { page, pages, previous, next }
+        (page, Self { text, previous, next: (page < pages).then(|| address(page + 1)) })
     }
 
-    /// Which page it is, for people.
-    pub(super) fn place(&self) -> String {
-        format!("Page {} of {}", thousands(self.page), thousands(self.pages))
+    /// The number of the page, from 0, that an address asks for.
+    pub(super) fn asked(query: &Params) -> Result<i64> {
+        let number = number(query, "page")?.unwrap_or(1);
+        if number > LAST_PAGE {
+            return Err(Error::invalid("There are not so many pages."));
+        }
+        Ok(number - 1)
+    }
+
+    /// Of a page, from 0, with so many rows of a total of something; `path` ends in a `?` or `&`.
+    pub(super) fn of_rows(path: &str, page: i64, rows: usize, total: i64, noun: (&str, &str)) -> Self {
+        let (first, rows) = (page * PAGE + 1, i64::try_from(rows).unwrap_or(i64::MAX));
+        let end = first + rows - 1;
+        let text = match rows {
+            0 => format!("0 of {}", count(total, noun)),
+            rows if rows == total => count(total, noun),
+            _ => format!("{}–{} of {}", thousands(first), thousands(end), count(total, noun)),
+        };
+        let address = |page: i64| format!("{path}page={page}");
+        let previous = (page > 0).then(|| address(page));
+        Self { text, previous, next: (end < total && rows > 0).then(|| address(page + 2)) }
+    }
+
+    /// Whether there is any other page, for the template.
+    pub(super) fn is_any(&self) -> bool {
+        self.previous.is_some() || self.next.is_some()
+    }
+}
+
+/// What a search lacks, for people.
+pub(super) fn lack(lack: Lack) -> &'static str {
+    match lack {
+        Lack::EmbedderUnavailable => "The embedder can't be asked, so only words were looked for, not meaning.",
+        Lack::IndexLoading => "The index is being loaded, so only words were looked for. Search again in a moment.",
+        Lack::IndexTooLarge => {
+            "The index would take more memory than it may (search_memory_mb), so only words were looked for."
+        }
+        Lack::EmbeddingsPending => "Some of what came lately is found by its words only, until it is embedded.",
     }
 }
 
@@ -120,27 +138,8 @@ pub(super) fn title(title: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::ops::Range;
-
-    use super::{Pager, Piece, address, pieces};
-
-    fn range(start: usize, end: usize) -> Range<usize> {
-        Range { start, end }
-    }
-
-    fn shown(pieces: &[Piece]) -> String {
-        let one = |piece: &Piece| if piece.is_marked { format!("<{}>", piece.text) } else { piece.text.clone() };
-        pieces.iter().map(one).collect()
-    }
-
-    #[test]
-    fn marks_are_cut_to_the_text_they_are_in() {
-        assert_eq!(shown(&pieces("a büro b", &[range(2, 7)])), "a <büro> b");
-        // In the middle of a character, past the end, in wrong order, overlapping.
-        assert_eq!(shown(&pieces("aüb", &[range(2, 99)])), "a<üb>");
-        assert_eq!(shown(&pieces("abc", &[range(2, 1), range(0, 2)])), "abc");
-        assert_eq!(shown(&pieces("abc", &[range(7, 9)])), "abc");
-    }
+    use super::{Pager, address};
+    use crate::web::review::MEMORIES;
 
     #[test]
     fn an_address_has_what_is_given() {
@@ -150,9 +149,22 @@ mod tests {
 
     #[test]
     fn a_page_that_there_is_not_is_the_last() {
-        let pager = Pager::new(9, 101, 50, |page| page.to_string());
-        assert_eq!((pager.page, pager.pages, pager.previous.as_deref(), pager.next), (3, 3, Some("2"), None));
-        let pager = Pager::new(1, 0, 50, |page| page.to_string());
-        assert_eq!((pager.page, pager.pages, pager.previous, pager.next), (1, 1, None, None));
+        let (page, pager) = Pager::new(9, 101, 50, |page| page.to_string());
+        assert_eq!((page, pager.previous.as_deref(), pager.next), (3, Some("2"), None));
+        let (page, pager) = Pager::new(1, 0, 50, |page| page.to_string());
+        assert_eq!((page, pager.text.as_str(), pager.is_any()), (1, "Page 1 of 1", false));
+    }
+
+    #[test]
+    fn a_page_knows_its_neighbours() {
+        let shown = |page, rows, total| {
+            let Pager { text, previous, next } = Pager::of_rows("/trash?", page, rows, total, MEMORIES);
+            (text, previous.unwrap_or_default(), next.unwrap_or_default())
+        };
+        let text = |one: &str, two: &str, three: &str| (one.to_owned(), two.to_owned(), three.to_owned());
+        assert_eq!(shown(0, 50, 1_234), text("1–50 of 1,234 memories", "", "/trash?page=2"));
+        assert_eq!(shown(24, 34, 1_234), text("1,201–1,234 of 1,234 memories", "/trash?page=24", ""));
+        assert_eq!(shown(0, 50, 50), text("50 memories", "", ""));
+        assert_eq!(shown(9, 0, 3), text("0 of 3 memories", "/trash?page=9", ""));
     }
 }

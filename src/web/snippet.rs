@@ -1,4 +1,5 @@
-//! What a row of a list shows of a text.
+//! Texts as pages show them: in pieces, some of them marked, and cut where a row has no
+//! room for more.
 
 use std::ops::Range;
 
@@ -9,13 +10,34 @@ const BEFORE: usize = 80;
 
 /// A part of a text.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::web) struct Piece {
+pub(super) struct Piece {
     pub text: String,
     pub is_marked: bool,
 }
 
+/// A text in pieces, those at `marks` marked. What is no place in the text is as
+/// near as it has one.
+pub(super) fn pieces(text: &str, marks: &[Range<usize>]) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut push = |range: Range<usize>, is_marked| {
+        if !range.is_empty() {
+            pieces.push(Piece { text: text[range].to_owned(), is_marked });
+        }
+    };
+    let mut end = 0;
+    for mark in marks {
+        let start = text.floor_char_boundary(mark.start).max(end);
+        let stop = text.floor_char_boundary(mark.end).max(start);
+        push(end..start, false);
+        push(start..stop, true);
+        end = stop;
+    }
+    push(end..text.len(), false);
+    pieces
+}
+
 /// A text, cut where it is long, with its marks: byte ranges in it, in order.
-pub(in crate::web) fn snippet(text: &str, marks: &[Range<usize>]) -> Vec<Piece> {
+pub(super) fn snippet(text: &str, marks: &[Range<usize>]) -> Vec<Piece> {
     let back = |from: usize, count: usize| text[..from].char_indices().rev().nth(count - 1).map_or(0, |(at, _)| at);
     let ahead = |from: usize| text[from..].char_indices().nth(MOST).map_or(text.len(), |(at, _)| from + at);
     let first = marks.first().map_or(0, |mark| mark.start);
@@ -24,49 +46,53 @@ pub(in crate::web) fn snippet(text: &str, marks: &[Range<usize>]) -> Vec<Piece> 
         start = back(first, BEFORE);
     }
     let end = ahead(start);
-    let mut pieces = Vec::new();
-    let mut push = |text: &str, is_marked| {
-        if !text.is_empty() {
-            pieces.push(Piece { text: text.to_owned(), is_marked });
-        }
-    };
-    push(if start > 0 { "…" } else { "" }, false);
-    let mut at = start;
-    for mark in marks.iter().filter(|mark| mark.start >= start && mark.end <= end) {
-        push(&text[at..mark.start], false);
-        push(&text[mark.clone()], true);
-        at = mark.end;
-    }
-    push(&text[at..end], false);
-    push(if end < text.len() { "…" } else { "" }, false);
-    pieces
+    let inside = marks.iter().filter(|mark| mark.start >= start && mark.end <= end);
+    let inside: Vec<Range<usize>> = inside.map(|mark| mark.start - start..mark.end - start).collect();
+    let cut = |is_cut: bool| is_cut.then(|| Piece { text: "…".to_owned(), is_marked: false });
+    cut(start > 0).into_iter().chain(pieces(&text[start..end], &inside)).chain(cut(end < text.len())).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::snippet;
+    use super::{Piece, Range, pieces, snippet};
+
+    fn range(start: usize, end: usize) -> Range<usize> {
+        Range { start, end }
+    }
+
+    fn shown(pieces: &[Piece]) -> String {
+        let one = |piece: &Piece| if piece.is_marked { format!("<{}>", piece.text) } else { piece.text.clone() };
+        pieces.iter().map(one).collect()
+    }
+
+    #[test]
+    fn marks_are_cut_to_the_text_they_are_in() {
+        assert_eq!(shown(&pieces("a büro b", &[range(2, 7)])), "a <büro> b");
+        // In the middle of a character, past the end, in wrong order, overlapping.
+        assert_eq!(shown(&pieces("aüb", &[range(2, 99)])), "a<üb>");
+        assert_eq!(shown(&pieces("abc", &[range(2, 1), range(0, 2)])), "abc");
+        assert_eq!(shown(&pieces("abc", &[range(7, 9)])), "abc");
+    }
 
     /// With a mark at the first place where `mark` is, if anywhere.
-    fn shown(text: &str, mark: &str) -> String {
+    fn cut(text: &str, mark: &str) -> String {
         let marks: Vec<_> = text.match_indices(mark).take(1).map(|(at, mark)| at..at + mark.len()).collect();
         let marks = if mark.is_empty() { Vec::new() } else { marks };
-        let piece =
-            |piece: &super::Piece| if piece.is_marked { format!("[{}]", piece.text) } else { piece.text.clone() };
-        snippet(text, &marks).iter().map(piece).collect()
+        shown(&snippet(text, &marks))
     }
 
     #[test]
     fn a_short_text_is_whole_with_its_marks() {
-        assert_eq!(shown("black coffee", "coffee"), "black [coffee]");
-        assert_eq!(shown("", ""), "");
-        assert_eq!(shown("aé", "é"), "a[é]");
+        assert_eq!(cut("black coffee", "coffee"), "black <coffee>");
+        assert_eq!(cut("", ""), "");
+        assert_eq!(cut("aé", "é"), "a<é>");
     }
 
     #[test]
     fn a_long_text_is_cut_around_its_first_mark() {
         let text = format!("{}coffee{}", "é".repeat(1_000), "ü".repeat(1_000));
-        let expected = format!("…{}[coffee]{}…", "é".repeat(80), "ü".repeat(314));
-        assert_eq!(shown(&text, "coffee"), expected);
-        assert_eq!(shown(&text, ""), format!("{}…", "é".repeat(400)));
+        let expected = format!("…{}<coffee>{}…", "é".repeat(80), "ü".repeat(314));
+        assert_eq!(cut(&text, "coffee"), expected);
+        assert_eq!(cut(&text, ""), format!("{}…", "é".repeat(400)));
     }
 }

@@ -134,9 +134,10 @@ impl List {
         let wanted = number(&by.query, "page")?.unwrap_or(1);
         let listed = |page: i64| jobs::list(app, &by.caller, (page - 1).saturating_mul(SIZE), SIZE);
         let (mut found, total) = listed(wanted).await?;
-        let pager = Pager::new(wanted, total, SIZE, |page| address(PATH, [("page", page.to_string().as_str())]));
-        if pager.page != wanted {
-            (found, _) = listed(pager.page).await?;
+        let (shown, pager) =
+            Pager::new(wanted, total, SIZE, |page| address(PATH, [("page", page.to_string().as_str())]));
+        if shown != wanted {
+            (found, _) = listed(shown).await?;
         }
         Ok(Self {
             layout: Layout::new(by, PATH),

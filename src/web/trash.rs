@@ -6,9 +6,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::layout::thousands;
-use super::memories::snippet::{Piece, snippet};
 use super::moment::Moment;
-use super::review::{CONVERSATIONS, MEMORIES, Outcome, PAGE, Pages, Review, count, reach};
+use super::review::{CONVERSATIONS, MEMORIES, Outcome, Review, count, reach};
+use super::show::{PAGE, Pager};
+use super::snippet::{Piece, snippet};
 use super::{Layout, Notice, Shown, SignedForm, SignedIn, page, redirect};
 use crate::app::App;
 use crate::auth::oauth::Params;
@@ -67,7 +68,7 @@ struct Trash {
     /// How many there are of this kind.
     total: i64,
     total_shown: String,
-    pages: Pages,
+    pager: Pager,
     /// Days that it keeps them.
     days: i64,
 }
@@ -93,7 +94,7 @@ fn left(now: Micros, then: Micros) -> String {
 }
 
 pub(super) async fn show(State(app): State<App>, signed_in: SignedIn) -> Result<Response, Shown> {
-    let (kind, number) = (Kind::read(&signed_in.query)?, Pages::asked(&signed_in)?);
+    let (kind, number) = (Kind::read(&signed_in.query)?, Pager::asked(&signed_in.query)?);
     let (caller, now) = (&signed_in.caller, app.clock.now());
     let of = |wanted: Kind| if wanted == kind { (number * PAGE, PAGE) } else { (0, 1) };
     let (skip, limit) = of(Kind::Memories);
@@ -129,7 +130,7 @@ pub(super) async fn show(State(app): State<App>, signed_in: SignedIn) -> Result<
         is_memories: kind == Kind::Memories,
         memories: thousands(memories_total),
         conversations: thousands(conversations_total),
-        pages: Pages::new(&format!("{}&", kind.address()), number, rows.len(), total, kind.noun()),
+        pager: Pager::of_rows(&format!("{}&", kind.address()), number, rows.len(), total, kind.noun()),
         rows,
         total,
         total_shown: count(total, kind.noun()),

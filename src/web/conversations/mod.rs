@@ -16,10 +16,10 @@ pub(super) use filters::{end, time};
 pub(super) use transcript::{attachment, export, show, summarize};
 
 use super::layout::thousands;
-use super::memories::snippet::{Piece, snippet};
 use super::moment::Moment;
-use super::show::{Count, Pager, address, number, platform, title};
+use super::show::{Count, Pager, address, lack, number, platform, title};
 use super::sign_in::inside;
+use super::snippet::{Piece, snippet};
 use super::{Layout, Notice, Shown, SignedForm, SignedIn, page, redirect};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -27,7 +27,6 @@ use crate::history::find::{self, Hit};
 use crate::history::import::Role;
 use crate::history::read::{self, Volume};
 use crate::history::{Conversation, Message};
-use crate::search::Lack;
 use crate::search::why::{self, Why};
 
 /// Where conversations are.
@@ -105,9 +104,9 @@ pub(super) async fn list(State(app): State<App>, signed_in: SignedIn) -> Result<
         let page = if page == 1 { String::new() } else { page.to_string() };
         address(PATH, filters.pairs().into_iter().chain([("page", page.as_str())]))
     };
-    let pager = Pager::new(wanted, total, SIZE, to_page);
-    if pager.page != wanted {
-        (found, _) = listed(pager.page).await?;
+    let (number, pager) = Pager::new(wanted, total, SIZE, to_page);
+    if number != wanted {
+        (found, _) = listed(number).await?;
     }
     let delete_all = address(&format!("{PATH}/delete"), [("all", "yes")].into_iter().chain(filters.pairs()));
     let list = List {
@@ -116,7 +115,7 @@ pub(super) async fn list(State(app): State<App>, signed_in: SignedIn) -> Result<
         platforms: choices(volumes),
         rows: found.into_iter().map(Row::from).collect(),
         total: Count::new(total),
-        here: to_page(pager.page),
+        here: to_page(number),
         pager,
         delete_all,
         filters,
@@ -186,20 +185,6 @@ pub(super) fn fits(score: f32) -> &'static str {
     }
 }
 
-/// What an answer lacks, for people.
-pub(super) fn lacks(lacks: &[Lack]) -> Option<&'static str> {
-    lacks.first().map(|lack| match lack {
-        Lack::EmbedderUnavailable => {
-            "The embedding server could not be asked, so only words were looked for, not meaning."
-        }
-        Lack::IndexLoading => "The index is still being loaded, so only words were looked for. Try again in a moment.",
-        Lack::IndexTooLarge => {
-            "The index would take more memory than it may (see max_index_mb), so only words were looked for."
-        }
-        Lack::EmbeddingsPending => "Some of what came lately is found by its words only, until it is embedded.",
-    })
-}
-
 #[derive(Template)]
 #[template(path = "conversations/search.html")]
 struct Search {
@@ -220,7 +205,7 @@ async fn search(app: &App, signed_in: &SignedIn, filters: Filters, volumes: Vec<
         platforms: choices(volumes),
         has_more: i64::try_from(hits.len()).is_ok_and(|count| count >= PASSAGES),
         found: hits.into_iter().map(|hit| Found::new(hit, &why)).collect(),
-        lacks: lacks(&found.lacks),
+        lacks: found.lacks.first().copied().map(lack),
         filters,
     };
     Ok(page(StatusCode::OK, &search))

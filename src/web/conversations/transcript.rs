@@ -11,9 +11,9 @@ use crate::history::export::{self as file, Form};
 use crate::history::model::Writer;
 use crate::history::{Message, read, summary};
 use crate::web::layout::thousands;
-use crate::web::memories::snippet::Piece;
 use crate::web::moment::Moment;
-use crate::web::show::{Count, Pager, address, number, pieces, platform, title};
+use crate::web::show::{Count, Pager, address, number, platform, title};
+use crate::web::snippet::{Piece, pieces};
 use crate::web::{Layout, Notice, Shown, SignedForm, SignedIn, page, redirect};
 
 /// How many messages a page has.
@@ -116,10 +116,10 @@ pub(in crate::web) async fn show(
     let wanted = number(query, "page")?.or(of_passage).unwrap_or(1);
     let here = format!("{PATH}/{}", conversation.id);
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let pager = Pager::new(wanted, count(messages.len()), count(SIZE), |page| {
+    let (current, pager) = Pager::new(wanted, count(messages.len()), count(SIZE), |page| {
         address(&here, [("page", page.to_string().as_str())])
     });
-    let skip = usize::try_from(pager.page - 1).unwrap_or(0) * SIZE;
+    let skip = usize::try_from(current - 1).unwrap_or(0) * SIZE;
     let line = |(place, message): (usize, &Message)| Line {
         number: place + 1,
         who: who(message.role),
@@ -142,7 +142,7 @@ pub(in crate::web) async fn show(
         lines,
         summary: kept.map(Summary::from),
         is_lost,
-        here: if pager.page == 1 { here.clone() } else { address(&here, [("page", pager.page.to_string().as_str())]) },
+        here: if current == 1 { here.clone() } else { address(&here, [("page", current.to_string().as_str())]) },
         pager,
         id: conversation.id,
     };

@@ -6,7 +6,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::PATH;
-use super::snippet::{Piece, snippet};
 use super::view::View;
 use crate::app::App;
 use crate::bucket;
@@ -15,11 +14,13 @@ use crate::error::{Error, Result};
 use crate::memory::ops::{Find, Found, Hit};
 use crate::memory::table::{self, Ask, Cursor, From, Order};
 use crate::memory::{self, Memory};
+use crate::search::Mode;
 use crate::search::why::{Likeness, Match, Why, marks};
-use crate::search::{Lack, Mode};
 use crate::web::layout::thousands;
 use crate::web::moment::Moment;
 use crate::web::review::{MEMORIES, Outcome, count};
+use crate::web::show::{Pager, lack};
+use crate::web::snippet::{Piece, snippet};
 use crate::web::{Layout, Shown, SignedIn, is_fragment, page};
 
 /// How many memories a page has.
@@ -68,8 +69,7 @@ struct List {
     all: Option<String>,
     /// The address of all that have every word of the search, and how many.
     exact: Option<(String, String)>,
-    previous: Option<String>,
-    next: Option<String>,
+    pager: Pager,
     /// The view, for the forms.
     query: String,
     buckets: Vec<Bucket>,
@@ -143,8 +143,7 @@ impl List {
             rows: Vec::new(),
             all: None,
             exact: None,
-            previous: None,
-            next: None,
+            pager: Pager::default(),
             query: view.query(),
             is_empty: buckets.iter().all(|bucket| bucket.memory_count == 0),
             buckets,
@@ -159,6 +158,7 @@ impl List {
             }
             filled => filled?,
         }
+        list.pager.text.clone_from(&list.count);
         Ok(list)
     }
 
@@ -176,8 +176,8 @@ impl List {
         let len = i64::try_from(found.memories.len()).unwrap_or(i64::MAX);
         let first = found.skipped + 1;
         let address = |name: &str, cursor: Cursor| view.address(&[(name, cursor.to_string())]);
-        self.previous = found.previous.map(|cursor| address("before", cursor));
-        self.next = found.next.map(|cursor| address("after", cursor));
+        self.pager.previous = found.previous.map(|cursor| address("before", cursor));
+        self.pager.next = found.next.map(|cursor| address("after", cursor));
         self.count = match (len, found.total) {
             (_, 0) => "No memories".to_owned(),
             (0, total) => format!("0 of {}", count(total, MEMORIES)),
@@ -225,7 +225,7 @@ impl List {
                 self.notes.push(note);
             }
         }
-        self.notes.extend(lacks.into_iter().map(|lack| said(lack).to_owned()));
+        self.notes.extend(lacks.into_iter().map(|one| lack(one).to_owned()));
         let shown = i64::try_from(hits.len()).unwrap_or(i64::MAX);
         self.count = match (shown, skip, is_more) {
             (0, 0, _) => "No memories".to_owned(),
@@ -235,8 +235,8 @@ impl List {
             _ => format!("Hits {}–{}, best first", thousands(skip + 1), thousands(skip + shown)),
         };
         let address = |skip: i64| view.address(&if skip > 0 { vec![("skip", skip.to_string())] } else { Vec::new() });
-        self.previous = (skip > 0).then(|| address((skip - rows).max(0)));
-        self.next = is_more.then(|| address(skip + rows));
+        self.pager.previous = (skip > 0).then(|| address((skip - rows).max(0)));
+        self.pager.next = is_more.then(|| address(skip + rows));
         self.rows = hits.into_iter().map(|hit| found(hit, &why)).collect();
         // The best hits are no set that can be deleted as a whole; those with all of the words are.
         let exact = Ask { conditions: view.conditions(), limit: 1, ..Ask::default() };
@@ -260,18 +260,6 @@ fn chips(view: &View, buckets: &[Bucket]) -> Vec<Chip> {
         Chip { label, value, without: without.address(&[]) }
     };
     view.conditions_shown().into_iter().map(chip).collect()
-}
-
-/// What a search lacks, as people are told.
-fn said(lack: Lack) -> &'static str {
-    match lack {
-        Lack::EmbedderUnavailable => "The embedder can't be reached, so only words were looked for, not meaning.",
-        Lack::IndexLoading => "The index is being loaded, so only words were looked for. Search again in a moment.",
-        Lack::IndexTooLarge => "The index would take more memory than it may, so only words were looked for.",
-        Lack::EmbeddingsPending => {
-            "Some memories are still being read for their meaning; they are found by words alone."
-        }
-    }
 }
 
 /// A hit, with why it is one.

@@ -7,7 +7,6 @@ mod diff;
 pub(super) mod duplicates;
 pub(super) mod list;
 pub(super) mod one;
-pub(super) mod snippet;
 mod view;
 
 /// The path of the list, which is the entry in the navigation, too.

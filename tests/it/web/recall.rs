@@ -11,7 +11,22 @@ on_both_engines!(
     a_question_without_an_answer_and_a_new_account_are_told_so,
     a_time_in_a_question_is_noticed_and_said,
     a_time_that_is_given_leaves_out_the_rest,
+    what_an_answer_lacks_is_said_with_what_to_do,
 );
+
+async fn what_an_answer_lacks_is_said_with_what_to_do(engine: Engine) {
+    let server = Server::start_with(engine, &[("search_memory_mb", "0")]).await;
+    let ann = server.user("ann").await;
+    send(&ann, "chatgpt", conversation("c1", "Trip", &["Where do we stay?", "In Alfama."])).await;
+    ann.remember("The flat is in Alfama").await;
+    let mut browser = Browser::signed_in(&server, "ann").await;
+    for path in ["/recall?q=Alfama", "/conversations?q=Alfama", "/memories?q=Alfama"] {
+        let page = browser.page(path).await;
+        assert!(page.contains("Alfama"), "{path}");
+        // PostgreSQL needs no index in memory.
+        assert_eq!(page.contains("(search_memory_mb)"), engine == Engine::Sqlite, "{path}: {page}");
+    }
+}
 
 async fn an_answer_cites_and_its_citations_lead_to_the_message(engine: Engine) {
     let server = Server::start(engine).await;
