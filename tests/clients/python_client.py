@@ -17,6 +17,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from http.cookiejar import CookieJar
+from pathlib import Path
 
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.auth import OAuthClientProvider
@@ -24,6 +25,10 @@ from mcp.client.stdio import get_default_environment
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+
+from kept import Storage  # noqa: E402
 
 TOOLS = [
     "chat_history_overview",
@@ -123,25 +128,6 @@ class Browser:
         status, location, page = self.request(urllib.parse.urljoin(url, form.action), fields)
         expect(status == 303, f"Allowing answers {status}: {page}")
         return location
-
-
-class Storage:
-    """What the client keeps."""
-
-    tokens = None
-    client = None
-
-    async def get_tokens(self):
-        return self.tokens
-
-    async def set_tokens(self, tokens):
-        self.tokens = tokens
-
-    async def get_client_info(self):
-        return self.client
-
-    async def set_client_info(self, client):
-        self.client = client
 
 
 class Authorization:

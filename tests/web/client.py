@@ -14,7 +14,8 @@ import urllib.parse
 import urllib.request
 
 from person import PATIENCE, expect
-from place import OPENER
+from place import OPENER  # puts tests/support into the path
+from kept import Storage
 
 
 @contextlib.contextmanager
@@ -134,21 +135,6 @@ class SdkClient:
         from mcp.client.streamable_http import streamable_http_client
         from mcp.shared._httpx_utils import create_mcp_http_client
         from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
-
-        class Storage:
-            tokens = client = None
-
-            async def get_tokens(self):
-                return self.tokens
-
-            async def set_tokens(self, tokens):
-                self.tokens = tokens
-
-            async def get_client_info(self):
-                return self.client
-
-            async def set_client_info(self, client):
-                self.client = client
 
         async def visit(url):
             self.asks.put(url)
