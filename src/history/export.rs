@@ -64,6 +64,15 @@ impl Form {
             _ => Err(Error::invalid("The format is json or markdown.")),
         }
     }
+
+    /// The media type of such a file, and how its name ends.
+    #[must_use]
+    pub fn file(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Json => ("application/json", "json"),
+            Self::Markdown => ("text/markdown; charset=utf-8", "md"),
+        }
+    }
 }
 
 /// Writes a conversation.

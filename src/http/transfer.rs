@@ -1,11 +1,10 @@
 //! Export and import over HTTP.
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use futures_util::StreamExt as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -98,21 +97,11 @@ pub struct ExportedMemory {
 pub(super) async fn export(State(app): State<App>, Auth(caller): Auth, params: Params) -> Result<Response> {
     let format = params.text("format").map_or(Ok(Format::Json), Format::named)?;
     let bucket = params.bucket("bucketId")?;
-    let (kind, name) = match format {
-        Format::Json => ("application/json", "json"),
-        Format::Csv => ("text/csv; charset=utf-8", "csv"),
-        Format::Text => ("text/plain; charset=utf-8", "txt"),
-    };
+    let (kind, name) = format.file();
     let filter = search::Filter { bucket, ..search::Filter::default() };
     let selection = Selection::Where(Conditions { filter, query: None });
-    let mut export = export::begin(&app, &caller, selection, format).await?;
-    // The first piece is read before the answer begins, so that a failure is still an error.
-    let first = export.piece().await?.unwrap_or_default();
-    let rest = futures_util::stream::try_unfold(export, async |mut export| {
-        Ok::<_, Error>(export.piece().await?.map(|piece| (Bytes::from(piece), export)))
-    });
-    let whole = futures_util::stream::once(async { Ok(Bytes::from(first)) }).chain(rest);
-    let mut response = Response::new(Body::from_stream(whole));
+    let pieces = export::begin(&app, &caller, selection, format).await?.pieces().await?;
+    let mut response = Response::new(Body::from_stream(pieces));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     let disposition = format!("attachment; filename=\"commonplace.{name}\"");

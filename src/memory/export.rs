@@ -4,7 +4,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 use serde::Serialize;
 
 use super::Memory;
@@ -125,6 +125,17 @@ fn head(app: &App, format: Format, buckets: Vec<Bucket>) -> Result<String> {
 }
 
 impl Export {
+    /// The pieces of the file. The first is read at once, so that what fails is an
+    /// error before an answer has begun.
+    ///
+    /// # Errors
+    /// As [`Export::piece`].
+    pub async fn pieces(mut self) -> Result<impl Stream<Item = Result<String>>> {
+        let first = self.piece().await?.unwrap_or_default();
+        let rest = stream::try_unfold(self, async |mut export| Ok(export.piece().await?.map(|piece| (piece, export))));
+        Ok(stream::once(async { Ok(first) }).chain(rest))
+    }
+
     /// The next piece of the file; none when it is whole.
     ///
     /// # Errors

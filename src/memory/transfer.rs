@@ -43,6 +43,16 @@ impl Format {
             _ => Err(Error::invalid("The format is one of json, csv and text.")),
         }
     }
+
+    /// The media type of such a file, and how its name ends.
+    #[must_use]
+    pub fn file(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Json => ("application/json", "json"),
+            Self::Csv => ("text/csv; charset=utf-8", "csv"),
+            Self::Text => ("text/plain; charset=utf-8", "txt"),
+        }
+    }
 }
 
 /// A memory as read from a file.

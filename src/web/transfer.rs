@@ -1,11 +1,11 @@
 //! Bringing files in, and taking everything out.
 
 use askama::Template;
-use axum::body::{Body, BodyDataStream, Bytes};
+use axum::body::{Body, BodyDataStream};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
-use futures_util::{StreamExt, stream};
+use futures_util::stream;
 
 use super::conversations::attachment;
 use super::layout::thousands;
@@ -272,18 +272,8 @@ pub(super) async fn cancel(State(app): State<App>, headers: HeaderMap, form: Sig
 /// Sends all memories as a file, piece by piece.
 pub(super) async fn export(State(app): State<App>, signed_in: SignedIn) -> Result<Response, Shown> {
     let format = Format::named(signed_in.query.get("format")?.unwrap_or("json"))?;
-    let (kind, name) = match format {
-        Format::Json => ("application/json", "commonplace.json"),
-        Format::Csv => ("text/csv; charset=utf-8", "commonplace.csv"),
-        Format::Text => ("text/plain; charset=utf-8", "commonplace.txt"),
-    };
+    let (kind, extension) = format.file();
     let all = Selection::Where(Conditions::default());
-    let mut export = export::begin(&app, &signed_in.caller, all, format).await?;
-    // The first piece is read before the answer begins, so that a failure is still an error.
-    let first = export.piece().await?.unwrap_or_default();
-    let rest = stream::try_unfold(export, async |mut export| {
-        Ok::<_, Error>(export.piece().await?.map(|piece| (Bytes::from(piece), export)))
-    });
-    let whole = stream::once(async { Ok(Bytes::from(first)) }).chain(rest);
-    Ok(attachment(kind, name, Body::from_stream(whole)))
+    let pieces = export::begin(&app, &signed_in.caller, all, format).await?.pieces().await?;
+    Ok(attachment(kind, &format!("commonplace.{extension}"), Body::from_stream(pieces)))
 }

@@ -52,10 +52,7 @@ pub(in crate::http) async fn export(
 }
 
 fn written(form: Form, conversation: &Conversation, messages: &[Message]) -> Result<Response<String>> {
-    let (kind, extension) = match form {
-        Form::Json => ("application/json", "json"),
-        Form::Markdown => ("text/markdown; charset=utf-8", "md"),
-    };
+    let (kind, extension) = form.file();
     let mut response = Response::new(export::write(form, conversation, messages)?);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

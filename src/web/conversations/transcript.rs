@@ -177,10 +177,7 @@ pub(in crate::web) async fn export(
 ) -> Result<Response, Shown> {
     let form = Form::named(signed_in.query.get("format")?.unwrap_or("json"))?;
     let (conversation, messages) = read::get(&app, &signed_in.caller, &id).await?;
-    let (kind, extension) = match form {
-        Form::Json => ("application/json", "json"),
-        Form::Markdown => ("text/markdown; charset=utf-8", "md"),
-    };
+    let (kind, extension) = form.file();
     let body = file::write(form, &conversation, &messages)?;
     Ok(attachment(kind, &format!("{}.{extension}", conversation.id), body))
 }

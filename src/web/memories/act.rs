@@ -1,11 +1,10 @@
 //! What is done with memories that were chosen: deleted after a review, moved,
 //! exported; and adding one.
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use futures_util::StreamExt as _;
 
 use super::PATH;
 use super::list::{Draft, whole};
@@ -19,6 +18,7 @@ use crate::memory::ops::NewMemory;
 use crate::memory::select::Selection;
 use crate::memory::transfer::Format;
 use crate::memory::{self, MemoryText};
+use crate::web::conversations::attachment;
 use crate::web::layout::thousands;
 use crate::web::review::{MEMORIES, Review, count, reach};
 use crate::web::{Notice, Shown, SignedForm, redirect};
@@ -152,23 +152,9 @@ pub(in crate::web) async fn move_to(State(app): State<App>, form: SignedForm) ->
 pub(in crate::web) async fn send(State(app): State<App>, form: SignedForm) -> Result<Response, Shown> {
     let chosen = Chosen::read(&form)?;
     let format = Format::named(&form.field("format")?)?;
-    let (kind, name) = match format {
-        Format::Json => ("application/json", "attachment; filename=\"memories.json\""),
-        Format::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"memories.csv\""),
-        Format::Text => ("text/plain; charset=utf-8", "attachment; filename=\"memories.txt\""),
-    };
-    let mut export = export::begin(&app, &form.by.caller, chosen.selection()?, format).await?;
-    // The first piece is read before the answer begins, so that a failure is still an error.
-    let first = export.piece().await?.unwrap_or_default();
-    let rest = futures_util::stream::try_unfold(export, async |mut export| {
-        Ok::<_, Error>(export.piece().await?.map(|piece| (Bytes::from(piece), export)))
-    });
-    let whole = futures_util::stream::once(async { Ok(Bytes::from(first)) }).chain(rest);
-    let mut response = Response::new(Body::from_stream(whole));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(name));
-    Ok(response)
+    let (kind, extension) = format.file();
+    let pieces = export::begin(&app, &form.by.caller, chosen.selection()?, format).await?.pieces().await?;
+    Ok(attachment(kind, &format!("memories.{extension}"), Body::from_stream(pieces)))
 }
 
 /// What a browser sends of a text that is written in a form: its line breaks are two characters.
