@@ -1,4 +1,4 @@
-// The review of a deletion in a dialog. Without this it is a page of its own.
+// The review of a deletion, or of moving all that match, in a dialog. Without this it is a page of its own.
 import { tell } from "./select.js";
 
 const dialog = document.createElement("dialog");
@@ -72,8 +72,8 @@ async function sure(form, submitter) {
     const bar = document.createElement("progress");
     const label = document.createElement("p");
     label.setAttribute("role", "status");
-    label.textContent = "Deleting… this takes a moment when there is much of it.";
-    bar.setAttribute("aria-label", "Deleting");
+    label.textContent = "This takes a moment when there is much of it.";
+    bar.setAttribute("aria-label", "In progress");
     progress.append(bar, label);
     dialog.append(progress);
   }, 500);
@@ -97,7 +97,8 @@ async function sure(form, submitter) {
 
 function done(response, text) {
   const url = new URL(response.url);
-  if (url.pathname !== location.pathname || !swap(text)) {
+  // What was deleted is told by its receipt, everything else by the page itself.
+  if (url.pathname !== location.pathname || !url.searchParams.has("deleted") || !swap(text)) {
     location.assign(response.url);
     return;
   }
@@ -109,12 +110,15 @@ function done(response, text) {
   result.scrollIntoView({ block: "nearest" });
 }
 
+const isReviewed = (form, submitter) =>
+  !submitter?.hasAttribute("formaction") || (submitter.hasAttribute("data-review-all") && form.elements.all?.checked);
+
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (dialog.contains(form)) {
     event.preventDefault();
     sure(form, event.submitter);
-  } else if (form.matches("[data-review]") && !event.submitter?.hasAttribute("formaction")) {
+  } else if (form.matches("[data-review]") && isReviewed(form, event.submitter)) {
     event.preventDefault();
     review(form, event.submitter);
   }

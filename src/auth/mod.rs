@@ -28,7 +28,8 @@ pub enum Scope {
     Read,
     /// Create, change, delete, restore and purge them.
     Write,
-    /// See how the server is doing, see and end what OAuth clients may do.
+    /// See how the server is doing, for whomever it works; see and end the account's
+    /// tokens and what OAuth clients may do.
     Admin,
 }
 
@@ -122,15 +123,25 @@ pub struct Caller {
     /// person signed in, where they are.
     pub token_name: String,
     scopes: Scopes,
-    /// Whether the person could allow more if the client asked.
-    is_client: bool,
+    by: By,
+}
+
+/// How a caller is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// By a token, or by sitting at the server.
+    Token,
+    /// By what a person allowed to an OAuth client.
+    Client,
+    /// By signing in with a password.
+    Person,
 }
 
 impl Caller {
     /// The person at the server's own command line, acting for an account.
     #[must_use]
     pub fn operator(account: AccountId) -> Self {
-        Self { account, token_name: "command line".to_owned(), scopes: Scopes::all(), is_client: false }
+        Self { account, token_name: "command line".to_owned(), scopes: Scopes::all(), by: By::Token }
     }
 
     /// What it may do.
@@ -142,7 +153,22 @@ impl Caller {
     /// Whether this is an OAuth client, which can ask its person for more scopes.
     #[must_use]
     pub fn is_client(&self) -> bool {
-        self.is_client
+        self.by == By::Client
+    }
+
+    /// Whether this is a person who is signed in.
+    #[must_use]
+    pub fn is_person(&self) -> bool {
+        self.by == By::Person
+    }
+
+    /// Refuses who may not see and end what gives access to the account: a person who
+    /// is signed in may, whatever else they may do on this server.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the scope `admin`.
+    fn require_own(&self) -> Result<()> {
+        if self.is_person() { Ok(()) } else { self.require(Scope::Admin) }
     }
 
     /// Refuses where the caller's scopes don't cover `scope`.

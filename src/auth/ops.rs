@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use std::sync::PoisonError;
 use subtle::ConstantTimeEq;
 
-use super::{Account, Caller, Scopes, Token, rows};
+use super::{Account, By, Caller, Scopes, Token, rows};
 use crate::app::App;
 use crate::clock::Micros;
 use crate::db::Erasure;
@@ -55,7 +55,7 @@ pub async fn authenticate(app: &App, header: Option<&str>) -> Result<Caller> {
         });
     }
     let scopes = credential.scopes.parse()?;
-    Ok(Caller { account: credential.account, token_name: credential.name, scopes, is_client: false })
+    Ok(Caller { account: credential.account, token_name: credential.name, scopes, by: By::Token })
 }
 
 /// The token in an `Authorization` header.

@@ -4,7 +4,7 @@
 use futures_util::FutureExt;
 
 use super::ops::{TOKEN_PREFIX, hash, new_token};
-use super::{Caller, Scope, Scopes, Token, rows};
+use super::{Caller, Scopes, Token, rows};
 use crate::app::App;
 use crate::clock::Micros;
 use crate::error::{Error, Result};
@@ -16,9 +16,9 @@ pub const MOST_TOKENS: usize = 100;
 /// The caller's tokens, oldest first, those that have expired too.
 ///
 /// # Errors
-/// [`Error::Forbidden`] without the scope `admin`.
+/// [`Error::Forbidden`] for one who is not signed in and without the scope `admin`.
 pub async fn tokens(app: &App, caller: &Caller) -> Result<Vec<Token>> {
-    caller.require(Scope::Admin)?;
+    caller.require_own()?;
     super::ops::tokens(app, caller.account).await
 }
 
@@ -26,7 +26,7 @@ pub async fn tokens(app: &App, caller: &Caller) -> Result<Vec<Token>> {
 /// stored nowhere, and its description.
 ///
 /// # Errors
-/// [`Error::Forbidden`] without the scope `admin` and for scopes that the caller
+/// [`Error::Forbidden`] for one who is not signed in and without the scope `admin` and for scopes that the caller
 /// has not, [`Error::Invalid`] for a name that is not 1 to 100 characters and for an
 /// end that is over, [`Error::Conflict`] where there are [`MOST_TOKENS`] or one of
 /// this name.
@@ -37,7 +37,7 @@ pub async fn create_token(
     scopes: Scopes,
     expires_at: Option<Micros>,
 ) -> Result<(String, Token)> {
-    caller.require(Scope::Admin)?;
+    caller.require_own()?;
     scopes.0.iter().try_for_each(|scope| caller.require(*scope))?;
     if scopes.0.is_empty() {
         return Err(Error::invalid("Choose at least one thing that the token may do."));
@@ -71,9 +71,9 @@ pub async fn create_token(
 /// Ends a token of the caller's, at once and on every node.
 ///
 /// # Errors
-/// [`Error::Forbidden`] without the scope `admin`, [`Error::NotFound`].
+/// [`Error::Forbidden`] for one who is not signed in and without the scope `admin`, [`Error::NotFound`].
 pub async fn revoke_token(app: &App, caller: &Caller, id: &str) -> Result<()> {
-    caller.require(Scope::Admin)?;
+    caller.require_own()?;
     let none = || Error::not_found("There is no token with that id; it may have been revoked already.");
     if !id::is_of(TOKEN_PREFIX, id) {
         return Err(none());

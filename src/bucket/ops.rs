@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::id::{AccountId, BucketId};
 use crate::memory::{self, delete::Deleted};
 use crate::receipt::{self, Operation};
+use crate::search::Filter;
 
 /// Longest description, in characters.
 pub const DESCRIPTION_MAX: usize = 2_000;
@@ -195,13 +196,15 @@ async fn delete_in(
     if bucket.is_general {
         return Err(Error::Conflict("The General bucket can't be deleted.".to_owned()));
     }
-    let ids = memory::rows::ids_in_bucket(tx, account, id).await?;
-    if confirmed.is_some_and(|confirmed| confirmed != memory::delete::confirmation(account, &ids)) {
+    let inside = Filter { bucket: Some(id), ..Filter::default() };
+    let found = memory::rows::located_where(tx, account, &inside, None).await?;
+    if confirmed.is_some_and(|confirmed| confirmed != memory::delete::confirmation_of(account, &found)) {
         return Err(memory::delete::changed_since());
     }
+    let ids = memory::delete::ids_of(found);
     let mut emptied = Emptied::default();
     match contents {
-        _ if ids.is_empty() => {}
+        Contents::None | Contents::Delete { .. } if ids.is_empty() => {}
         Contents::None => {
             return Err(Error::Conflict(format!(
                 "The bucket holds {} memories; say memories=move or memories=delete.",

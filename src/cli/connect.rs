@@ -31,6 +31,9 @@ pub(super) struct Connect {
     /// API token to send to that server; without it the client signs in
     #[arg(long, value_name = "TOKEN", requires = "url", value_parser = token)]
     token: Option<String>,
+    /// Whose memories, with the local data; the owner's without it
+    #[arg(long, conflicts_with = "url")]
+    user: Option<String>,
     /// Write into the client's configuration file instead of saying what to do
     #[arg(long)]
     write: bool,
@@ -53,7 +56,7 @@ struct Places {
 pub(super) fn run(args: &Connect, data_dir: Option<&Path>, config: Option<&Path>) -> Result<ExitCode> {
     let server = match &args.url {
         Some(base) => Server::Remote { base: base.clone(), token: args.token.clone() },
-        None => Server::Local { args: local_arguments(data_dir, config)? },
+        None => Server::Local { args: local_arguments(data_dir, config, args.user.as_deref())? },
     };
     let program = std::env::current_exe()
         .map_err(|error| Error::invalid(format!("The path of this program can't be found out: {error}.")))?;
@@ -125,7 +128,7 @@ fn written(parts: &[Part]) -> String {
 
 /// The arguments that make this program, wherever a client starts it, open
 /// the data that it would open here.
-fn local_arguments(data_dir: Option<&Path>, config: Option<&Path>) -> Result<Vec<String>> {
+fn local_arguments(data_dir: Option<&Path>, config: Option<&Path>, user: Option<&str>) -> Result<Vec<String>> {
     let from_environment = std::env::var_os("COMMONPLACE_DATA_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
     let mut args = vec!["mcp".to_owned()];
     for (flag, path) in [("--data-dir", data_dir.or(from_environment.as_deref())), ("--config", config)] {
@@ -134,6 +137,9 @@ fn local_arguments(data_dir: Option<&Path>, config: Option<&Path>) -> Result<Vec
                 .map_err(|error| Error::invalid(format!("{flag} {} is no path: {error}.", path.display())))?;
             args.extend([flag.to_owned(), utf8(&path)?]);
         }
+    }
+    if let Some(user) = user {
+        args.extend(["--user".to_owned(), user.to_owned()]);
     }
     Ok(args)
 }

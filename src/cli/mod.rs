@@ -21,7 +21,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::address::Addresses;
 use crate::app::App;
 use crate::auth::oauth::tokens;
-use crate::auth::{Account, Caller, Scopes, ops as auth, session};
+use crate::auth::{Account, Caller, Scope, Scopes, ops as auth, session};
 use crate::clock::{Clock, Micros};
 use crate::config::{Config, KEYS};
 use crate::error::{Error, Result};
@@ -103,9 +103,10 @@ enum TokenCommand {
         /// Whose memories it opens; the owner's without it
         #[arg(long)]
         user: Option<String>,
-        /// What it may do: read, write, admin, with commas between
-        #[arg(long, default_value = "read,write,admin")]
-        scope: String,
+        /// What it may do: read, write, admin, with commas between; everything without it,
+        /// and for others than the owner 'read,write', since 'admin' sees the whole server
+        #[arg(long)]
+        scope: Option<String>,
         /// When it ends: a date, a time, or a span such as 90d or 12h
         #[arg(long, value_name = "WHEN")]
         expires: Option<String>,
@@ -256,7 +257,12 @@ async fn token(config: Config, command: TokenCommand) -> Result<ExitCode> {
     let out = match command {
         TokenCommand::Create { name, user, scope, expires } => {
             let account = auth::account(&app, user.as_deref()).await?;
-            let scopes: Scopes = scope.parse()?;
+            let is_owner = auth::account(&app, None).await?.id == account.id;
+            let scopes = match scope {
+                Some(scope) => scope.parse()?,
+                None if is_owner => Scopes::all(),
+                None => Scopes::all().without(Scope::Admin),
+            };
             let expires = expires.map(|when| expiry(&when, app.clock.now())).transpose()?;
             let (secret, _) = auth::create_token(&app, account.id, &name, scopes, expires).await?;
             format!("{secret}\n")

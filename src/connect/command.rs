@@ -89,7 +89,8 @@ pub(super) fn run_with(args: &[String], program: &str) -> Vec<String> {
 }
 
 /// What begins a command as it is, and more words of it, for a shell of this system.
-pub(super) fn line(begin: &str, words: &[String]) -> String {
+#[must_use]
+pub fn line(begin: &str, words: &[String]) -> String {
     words.iter().fold(begin.to_owned(), |line, word| format!("{line} {}", quoted(word, cfg!(windows))))
 }
 

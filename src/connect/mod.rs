@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use crate::address::MCP_PATH;
 use crate::error::{Error, Result};
 
+pub use command::line;
+
 /// What every client calls this server.
 pub const NAME: &str = "commonplace";
 /// Stands for an API token where none is given.

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::ops::{ID_PREFIX, Known, Plan};
 use super::read::Which;
 pub use super::rows::InTrash;
+use super::rows::Located;
 use super::{Conversation, jobs, rows};
 use crate::app::App;
 use crate::auth::{self, Caller, Scope};
@@ -95,7 +96,9 @@ pub async fn delete(app: &App, caller: &Caller, ids: Vec<String>, how: How) -> R
 }
 
 fn begin(app: &App, caller: &Caller, how: How) -> Result<Draft> {
-    Draft::new(app, caller, Operation::DeleteConversations, how.to != To::Trash || app.config.trash_days == 0)
+    let operation =
+        if how.to == To::Exclusion { Operation::ExcludeConversations } else { Operation::DeleteConversations };
+    Draft::new(app, caller, operation, how.to != To::Trash || app.config.trash_days == 0)
 }
 
 async fn end(app: &App, outcome: Outcome) -> Result<Outcome> {
@@ -110,8 +113,8 @@ pub async fn preview(app: &App, caller: &Caller, which: Which, how: How) -> Resu
     caller.require(Scope::Write)?;
     which.check()?;
     let args = (caller.account, which, how);
-    let ids = app.db.read(args, |tx, (account, which, how)| matching(tx, *account, which, *how).boxed()).await?;
-    Ok(Preview { confirmation: confirmation(caller.account, &ids), ids })
+    let found = app.db.read(args, |tx, (account, which, how)| matching(tx, *account, which, *how).boxed()).await?;
+    Ok(Preview { confirmation: confirmation_of(caller.account, &found), ids: ids_of(found) })
 }
 
 /// Which conversations a deletion is about.
@@ -173,32 +176,26 @@ pub async fn review(app: &App, caller: &Caller, selection: Selection, limit: i64
                 let (found, some, missing) = match chosen {
                     Chosen::Where(which) => {
                         let (some, _) = rows::list(tx, account, which, 0, *limit).await?;
-                        (rows::ids_where(tx, account, which).await?, some, 0)
+                        (rows::located_where(tx, account, which).await?, some, 0)
                     }
                     Chosen::Ids(ids, count) => {
                         let mut some = rows::by_ids(tx, account, ids).await?;
                         some.sort_by(|a, b| (b.updated_at, &b.id).cmp(&(a.updated_at, &a.id)));
-                        let mut found: Vec<_> = some.iter().map(|one| (one.id.clone(), one.is_pinned)).collect();
-                        found.sort_unstable();
                         some.truncate(usize::try_from(*limit).unwrap_or(usize::MAX));
+                        let found = rows::locate(tx, account, ids).await?;
                         let missing = count - found.len();
                         (found, some, missing)
                     }
                 };
-                let (total, mut all, mut unpinned) = (found.len(), Vec::new(), Vec::new());
-                for (id, is_pinned) in found {
-                    if !is_pinned {
-                        unpinned.push(id.clone());
-                    }
-                    all.push(id);
-                }
+                let (total, confirmation_with_pinned) = (found.len(), confirmation_of(account, &found));
+                let (pinned, unpinned): (Vec<_>, Vec<_>) = found.into_iter().partition(|one| one.is_pinned);
                 Ok(Review {
                     total,
-                    pinned: total - unpinned.len(),
+                    pinned: pinned.len(),
                     missing,
                     some,
-                    confirmation: confirmation(account, &unpinned),
-                    confirmation_with_pinned: confirmation(account, &all),
+                    confirmation: confirmation_of(account, &unpinned),
+                    confirmation_with_pinned,
                 })
             }
             .boxed()
@@ -206,9 +203,17 @@ pub async fn review(app: &App, caller: &Caller, selection: Selection, limit: i64
         .await
 }
 
-async fn matching(tx: &mut Tx, account: AccountId, which: &Which, how: How) -> Result<Vec<String>> {
-    let found = rows::ids_where(tx, account, which).await?;
-    Ok(found.into_iter().filter(|(_, is_pinned)| how.pinned_too || !is_pinned).map(|(id, _)| id).collect())
+async fn matching(tx: &mut Tx, account: AccountId, which: &Which, how: How) -> Result<Vec<Located>> {
+    let found = rows::located_where(tx, account, which).await?;
+    Ok(found.into_iter().filter(|one| how.pinned_too || !one.is_pinned).collect())
+}
+
+fn confirmation_of(account: AccountId, found: &[Located]) -> String {
+    confirmation(account, found.iter().map(|one| (one.id.as_str(), one.revision)))
+}
+
+fn ids_of(found: Vec<Located>) -> Vec<String> {
+    found.into_iter().map(|one| one.id).collect()
 }
 
 /// Deletes the conversations that meet some conditions, where these are still
@@ -224,7 +229,8 @@ pub async fn delete_where(app: &App, caller: &Caller, which: Which, how: How, co
 /// is what was confirmed. What is in the trash already stays as it is.
 ///
 /// # Errors
-/// As [`review`]; [`Error::Conflict`] where they are others by now, and nothing is deleted.
+/// As [`review`]; [`Error::Conflict`] where they are others by now or one was changed,
+/// and nothing is deleted.
 pub async fn reviewed(
     app: &App,
     caller: &Caller,
@@ -238,25 +244,22 @@ pub async fn reviewed(
     let done = app.db.write((draft, chosen, how, confirmed), |tx, (draft, chosen, how, confirmed)| {
         async move {
             auth::advance(tx, draft.account, 1).await?;
-            let (ids, pinned, count) = match chosen {
+            let (gone, kept, count) = match chosen {
                 Chosen::Where(which) => {
-                    let ids = matching(tx, draft.account, which, *how).await?;
-                    let count = ids.len();
-                    (ids, Vec::new(), count)
+                    let gone = matching(tx, draft.account, which, *how).await?;
+                    let count = gone.len();
+                    (gone, Vec::new(), count)
                 }
                 Chosen::Ids(ids, count) => {
-                    let found = rows::by_ids(tx, draft.account, ids).await?;
-                    let (kept, gone): (Vec<_>, Vec<_>) =
-                        found.into_iter().partition(|one| one.is_pinned && !how.pinned_too);
-                    let mut ids: Vec<String> = gone.into_iter().map(|one| one.id).collect();
-                    ids.sort_unstable();
-                    (ids, kept.into_iter().map(|one| one.id).collect(), *count)
+                    let found = rows::locate(tx, draft.account, ids).await?;
+                    let (kept, gone) = found.into_iter().partition(|one| one.is_pinned && !how.pinned_too);
+                    (gone, kept, *count)
                 }
             };
-            if confirmation(draft.account, &ids) != *confirmed {
+            if confirmation_of(draft.account, &gone) != *confirmed {
                 return Err(changed_since());
             }
-            Ok(Outcome { pinned, ..remove(tx, draft, &ids, count, *how).await? })
+            Ok(Outcome { pinned: ids_of(kept), ..remove(tx, draft, &ids_of(gone), count, *how).await? })
         }
         .boxed()
     });
@@ -449,7 +452,8 @@ pub async fn purge(app: &App, caller: &Caller, ids: Option<Vec<String>>, confirm
         async move {
             auth::advance(tx, draft.account, 1).await?;
             let ids = find_in_trash(tx, draft.account, asked.as_ref().map(|(ids, _)| ids.as_slice())).await?;
-            if confirmed.as_ref().is_some_and(|confirmed| *confirmed != confirmation(draft.account, &ids)) {
+            let review = trash::Review::of(draft.account, &ids);
+            if confirmed.as_ref().is_some_and(|confirmed| *confirmed != review.confirmation) {
                 return Err(changed_since());
             }
             let count = asked.as_ref().map_or(ids.len(), |(_, count)| *count);

@@ -101,7 +101,7 @@ pub struct Found {
 pub async fn find(app: &App, caller: &Caller, query: &str, within: Within, limit: i64, around: usize) -> Result<Found> {
     let begun = Instant::now();
     let found = find_by(app, caller, query, Mode::Hybrid, within, limit, around).await?;
-    usage::count(app, caller.account, usage::Kind::Recall, begun.elapsed());
+    usage::count(app, caller, usage::Kind::Recall, begun.elapsed());
     Ok(found)
 }
 
@@ -335,7 +335,7 @@ pub async fn find_ordered(
     let mut found = find_by(app, caller, query, Mode::Hybrid, within, seen, around).await?;
     refine::reorder(llm, query, &mut found.hits, until).await;
     found.hits.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    usage::count(app, caller.account, usage::Kind::Recall, begun.elapsed());
+    usage::count(app, caller, usage::Kind::Recall, begun.elapsed());
     Ok(found)
 }
 
@@ -437,7 +437,7 @@ pub async fn recall_found(
     for (answer, found) in answers.iter_mut().zip(&found) {
         answer.lacks.clone_from(&found.lacks);
     }
-    usage::count(app, caller.account, usage::Kind::Recall, begun.elapsed());
+    usage::count(app, caller, usage::Kind::Recall, begun.elapsed());
     Ok(answers.into_iter().zip(found).collect())
 }
 

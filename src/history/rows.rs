@@ -592,12 +592,29 @@ pub(super) async fn list(
     Ok((tx.rows(sql, &values).await?.into_iter().map(conversation).collect::<Result<_>>()?, total))
 }
 
-/// The ids of conversations, in order, with those that are pinned told apart.
-pub(super) async fn ids_where(tx: &mut Tx, account: AccountId, which: &Which) -> Result<Vec<(String, bool)>> {
+/// Which conversation, as of which revision, and whether it is pinned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Located {
+    pub id: String,
+    pub revision: i64,
+    pub is_pinned: bool,
+}
+
+fn located(mut row: Row) -> Result<Located> {
+    Ok(Located { id: row.text(0)?, revision: row.int(1)?, is_pinned: row.int(2)? != 0 })
+}
+
+/// Those of these conversations that there are, in order of their ids.
+pub(super) async fn locate(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<Vec<Located>> {
+    let sql = "select id, revision, pinned from conversation where account_id = $1 and id {in $2} order by id";
+    tx.rows(sql, &[account.0.into(), ids.into()]).await?.into_iter().map(located).collect()
+}
+
+/// Those that meet the conditions, in order of their ids.
+pub(super) async fn located_where(tx: &mut Tx, account: AccountId, which: &Which) -> Result<Vec<Located>> {
     let like = like(which);
-    let sql = concat!("select id, pinned from conversation where ", which!(), "order by id");
-    let rows = tx.rows(sql, &values(account, which, like.as_deref())).await?;
-    rows.into_iter().map(|mut row| Ok((row.text(0)?, row.int(1)? != 0))).collect()
+    let sql = concat!("select id, revision, pinned from conversation where ", which!(), "order by id");
+    tx.rows(sql, &values(account, which, like.as_deref())).await?.into_iter().map(located).collect()
 }
 
 /// Pins conversations or lets them go; how many there are of them.

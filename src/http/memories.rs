@@ -186,7 +186,7 @@ pub(super) async fn update(
     Body(body): Body<UpdateMemoryRequest>,
 ) -> Result<Json<UpdateMemoryResponse>> {
     let UpdateMemoryRequest { memory_id, memory_ids, text, bucket_id, bucket_name } = body;
-    let change = Change { memory_id, memory_ids, text, bucket_id, bucket_name };
+    let change = Change { memory_id, memory_ids, text, bucket_id, bucket_name, version: None };
     Ok(Json(match ops::change(&app, &caller, change).await? {
         Changed::One { id, version } => {
             UpdateMemoryResponse::One { done: Done::Ok, memory_id: id.clone(), db_id: id, version }

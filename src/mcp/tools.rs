@@ -260,7 +260,7 @@ impl Tools {
         Parameters(asked): Parameters<UpdateOrMove>,
     ) -> Outcome<ChangeResult> {
         let UpdateOrMove { memory_id, memory_ids, text, bucket_id, bucket_name } = asked;
-        let change = Change { memory_id, memory_ids, text, bucket_id, bucket_name };
+        let change = Change { memory_id, memory_ids, text, bucket_id, bucket_name, version: None };
         Ok(match ops::change(&self.app, &who.caller, change).await? {
             Changed::One { id, version } => done(
                 format!("{id} is now at version {version}."),

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 
+use super::rows::Located;
 use super::select::{Conditions, Selection};
 use super::{Asked, rows};
 use crate::app::App;
@@ -68,7 +69,7 @@ pub async fn by_ids(app: &App, caller: &Caller, operation: Operation, ids: Vec<S
     if mode.dry_run {
         let (args, count) = ((caller.account, asked.ids), asked.count);
         let found = app.db.read(args, |tx, (account, ids)| rows::locate(tx, *account, ids).boxed()).await?;
-        return Ok(Deleted::preview(found.into_iter().map(|(id, _)| id).collect(), count));
+        return Ok(Deleted::preview(ids_of(found), count));
     }
     let draft = Draft::new(app, caller, operation, mode.purge || app.config.trash_days == 0)?;
     let deleted = app.db.write((draft, asked), |tx, (draft, asked)| {
@@ -99,10 +100,10 @@ pub(crate) async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: us
     let account = draft.account;
     let found = rows::locate(tx, account, ids).await?;
     let mut in_bucket: BTreeMap<BucketId, i64> = BTreeMap::new();
-    for (_, bucket) in &found {
-        *in_bucket.entry(*bucket).or_default() += 1;
+    for one in &found {
+        *in_bucket.entry(one.bucket).or_default() += 1;
     }
-    let gone: Vec<String> = found.into_iter().map(|(id, _)| id).collect();
+    let gone = ids_of(found);
     if !gone.is_empty() {
         search::unindex(tx, account, &gone).await?;
         crate::failpoint::reach("delete:unindexed");
@@ -191,7 +192,7 @@ pub struct Filter {
 pub struct Preview {
     /// The matching ids, in order.
     pub ids: Vec<String>,
-    /// Stands for exactly these ids, of this account.
+    /// Stands for exactly these memories, of this account, as they are.
     pub confirmation: String,
 }
 
@@ -207,8 +208,8 @@ pub async fn preview_filter(app: &App, caller: &Caller, filter: Filter) -> Resul
     app.db
         .read(args, |tx, (account, chosen)| {
             async move {
-                let ids = ids_of(chosen.found(tx, *account).await?);
-                Ok(Preview { confirmation: confirmation(*account, &ids), ids })
+                let found = chosen.found(tx, *account).await?;
+                Ok(Preview { confirmation: confirmation_of(*account, &found), ids: ids_of(found) })
             }
             .boxed()
         })
@@ -236,7 +237,7 @@ impl Filter {
     }
 }
 
-/// What a deletion would take, and the word that confirms it.
+/// What a deletion or a move would take, and the word that confirms it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Review {
     /// How many memories.
@@ -245,7 +246,7 @@ pub struct Review {
     pub missing: usize,
     /// How many from each bucket that loses some, most first.
     pub buckets: Vec<Share>,
-    /// Stands for exactly these memories, of this account.
+    /// Stands for exactly these memories, of this account, as they are.
     pub confirmation: String,
 }
 
@@ -260,7 +261,8 @@ pub struct Share {
     pub count: usize,
 }
 
-/// Says exactly what [`reviewed`] would delete, and from where.
+/// Says exactly what [`reviewed`] would delete, or [`super::ops::move_selected`] move,
+/// and from where.
 ///
 /// # Errors
 /// [`Error::Forbidden`] without the scope `write`, [`Error::Invalid`] for a
@@ -274,8 +276,8 @@ pub async fn review(app: &App, caller: &Caller, selection: Selection) -> Result<
                 let found = chosen.found(tx, *account).await?;
                 let (total, missing) = (found.len(), chosen.meant(found.len()) - found.len());
                 let mut counts: BTreeMap<BucketId, usize> = BTreeMap::new();
-                for (_, bucket) in &found {
-                    *counts.entry(*bucket).or_default() += 1;
+                for one in &found {
+                    *counts.entry(one.bucket).or_default() += 1;
                 }
                 let buckets = bucket::rows::list(tx, *account).await?;
                 let share = |bucket: Bucket| {
@@ -283,7 +285,7 @@ pub async fn review(app: &App, caller: &Caller, selection: Selection) -> Result<
                 };
                 let mut buckets: Vec<Share> = buckets.into_iter().filter_map(share).collect();
                 buckets.sort_by_key(|share| Reverse(share.count));
-                Ok(Review { total, missing, buckets, confirmation: confirmation(*account, &ids_of(found)) })
+                Ok(Review { total, missing, buckets, confirmation: confirmation_of(*account, &found) })
             }
             .boxed()
         })
@@ -294,7 +296,7 @@ pub async fn review(app: &App, caller: &Caller, selection: Selection) -> Result<
 ///
 /// # Errors
 /// As [`review`]; [`Error::Conflict`] where the selection is other memories by
-/// now, or what was to stay is gone, and nothing is deleted.
+/// now, one of them was changed, or what was to stay is gone, and nothing is deleted.
 pub async fn reviewed(
     app: &App,
     caller: &Caller,
@@ -312,10 +314,11 @@ pub async fn reviewed(
     let deleted = app.db.write(args, |tx, (draft, chosen, confirmed)| {
         async move {
             auth::advance(tx, draft.account, 1).await?;
-            let ids = ids_of(chosen.found(tx, draft.account).await?);
-            if confirmation(draft.account, &ids) != *confirmed {
+            let found = chosen.found(tx, draft.account).await?;
+            if confirmation_of(draft.account, &found) != *confirmed {
                 return Err(changed_since());
             }
+            let ids = ids_of(found);
             remove(tx, draft, &ids, chosen.meant(ids.len())).await
         }
         .boxed()
@@ -326,25 +329,30 @@ pub async fn reviewed(
 /// The refusal of a confirmation of something else.
 pub(crate) fn changed_since() -> Error {
     Error::Conflict(
-        "What would be deleted is not what was confirmed; nothing was deleted. \
-         Look at it again (with dryRun) and confirm that."
+        "What is there by now is not what was confirmed, so nothing was done. Look at it again and confirm that."
             .to_owned(),
     )
 }
 
 /// The ids of what was found.
-pub(super) fn ids_of(found: Vec<(String, BucketId)>) -> Vec<String> {
-    found.into_iter().map(|(id, _)| id).collect()
+pub(crate) fn ids_of(found: Vec<Located>) -> Vec<String> {
+    found.into_iter().map(|one| one.id).collect()
 }
 
-/// A digest of the account and the ids. Whoever can make one knows the ids, so
-/// it needs no secret; it only keeps a deletion to what its caller has seen.
-pub(crate) fn confirmation(account: AccountId, ids: &[String]) -> String {
+/// What confirms the deletion of these memories as they are.
+pub(crate) fn confirmation_of(account: AccountId, found: &[Located]) -> String {
+    confirmation(account, found.iter().map(|one| (one.id.as_str(), one.version)))
+}
+
+/// A digest of the account, and of ids with versions. Whoever can make one knows
+/// these, so it needs no secret; it only keeps a deletion to what its caller has seen.
+pub(crate) fn confirmation<'a>(account: AccountId, seen: impl IntoIterator<Item = (&'a str, i64)>) -> String {
     let mut digest = Sha256::new();
     digest.update(account.0.to_be_bytes());
-    for id in ids {
+    for (id, version) in seen {
         digest.update(id);
         digest.update(b"\n");
+        digest.update(version.to_be_bytes());
     }
     hex::encode(digest.finalize())
 }

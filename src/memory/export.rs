@@ -8,6 +8,7 @@ use futures_util::{FutureExt, Stream, StreamExt, stream};
 use serde::Serialize;
 
 use super::Memory;
+use super::delete::ids_of;
 use super::rows::{self, Side, Time};
 use super::select::{Checked, Chosen, Selection};
 use super::transfer::{Format, write_text};
@@ -98,9 +99,9 @@ pub async fn begin(app: &App, caller: &Caller, selection: Selection, format: For
                 return Ok((Left::Where(filter.clone(), (i64::MIN, i64::MIN)), buckets));
             }
             let found = chosen.found(tx, account).await?;
-            let within: HashSet<BucketId> = found.iter().map(|(_, bucket)| *bucket).collect();
+            let within: HashSet<BucketId> = found.iter().map(|one| one.bucket).collect();
             buckets.retain(|one| within.contains(&one.id));
-            let ids: Vec<String> = found.into_iter().map(|(id, _)| id).collect();
+            let ids = ids_of(found);
             Ok((Left::Docs(rows::docs_oldest_first(tx, account, &ids).await?.into()), buckets))
         }
         .boxed()

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use futures_util::FutureExt;
 
+use super::delete::{changed_since, confirmation_of};
 use super::fingerprint::{essence, fingerprint};
 use super::select::Selection;
 use super::{ID_PREFIX, Memory, MemoryText, Version, is_memory_id, rows};
@@ -171,7 +172,7 @@ pub async fn find(app: &App, caller: &Caller, find: Find) -> Result<Found> {
     });
     let found = found.await?;
     if is_search {
-        usage::count(app, account, usage::Kind::Search, begun.elapsed());
+        usage::count(app, caller, usage::Kind::Search, begun.elapsed());
     }
     if found.is_unloaded {
         search::load_beside(app, Corpus::Memories, account);
@@ -248,6 +249,8 @@ pub struct Change {
     pub bucket_id: Option<BucketId>,
     /// Or by name.
     pub bucket_name: Option<String>,
+    /// The version that the one memory must still be.
+    pub version: Option<i64>,
 }
 
 /// What a change changed.
@@ -286,7 +289,7 @@ pub async fn change(app: &App, caller: &Caller, change: Change) -> Result<Change
             if text.is_none() && bucket.is_none() {
                 return Err(Error::invalid("Give a new text, or a bucketId or bucketName to move to."));
             }
-            let version = update(app, caller, id.clone(), text, bucket).await?;
+            let version = update(app, caller, id.clone(), text, bucket, change.version).await?;
             Ok(Changed::One { id, version })
         }
         (None, Some(ids)) => {
@@ -307,27 +310,32 @@ pub async fn change(app: &App, caller: &Caller, change: Change) -> Result<Change
 ///
 /// # Errors
 /// [`Error::Forbidden`] without the scope `write`, [`Error::NotFound`] for the
-/// bucket, [`Error::RejectedIds`] for the memory.
+/// bucket, [`Error::RejectedIds`] for the memory, [`Error::Conflict`] where it is
+/// another version than is expected.
 async fn update(
     app: &App,
     caller: &Caller,
     id: String,
     text: Option<MemoryText>,
     bucket: Option<BucketRef>,
+    expected: Option<i64>,
 ) -> Result<i64> {
     caller.require(Scope::Write)?;
     if !is_memory_id(&id) {
         return Err(Error::RejectedIds(vec![id]));
     }
     let embedding = text.as_ref().map(|text| app.search.embed(text.as_str())).unwrap_or_default();
-    let args = (caller.account, vec![id], text, embedding, bucket, app.clock.now());
+    let args = (caller.account, vec![id], text, embedding, bucket, expected, app.clock.now());
     let version = app
         .db
-        .write(args, |tx, (account, ids, text, embedding, bucket, now)| {
+        .write(args, |tx, (account, ids, text, embedding, bucket, expected, now)| {
             async move {
                 auth::advance(tx, *account, 1).await?;
                 let memory = rows::by_ids(tx, *account, ids).await?.pop();
                 let memory = memory.ok_or_else(|| Error::RejectedIds(ids.clone()))?;
+                if expected.is_some_and(|expected| expected != memory.version) {
+                    return Err(Error::Conflict("This memory was changed meanwhile, so nothing was saved.".to_owned()));
+                }
                 let target = match bucket {
                     Some(wanted) => bucket::rows::find(tx, *account, Some(wanted)).await?.ok_or_else(no_bucket)?.id,
                     None => memory.bucket_id,
@@ -382,7 +390,7 @@ pub async fn restore_version(app: &App, caller: &Caller, id: &str, version: i64)
         .boxed()
     });
     let text = MemoryText::new(text.await?, usize::MAX)?;
-    match update(app, caller, id.to_owned(), Some(text), None).await {
+    match update(app, caller, id.to_owned(), Some(text), None, None).await {
         Err(Error::RejectedIds(_)) => Err(no_memory()),
         restored => restored,
     }
@@ -405,7 +413,7 @@ async fn move_to(app: &App, caller: &Caller, ids: Vec<String>, bucket: BucketRef
                 let target = bucket::rows::find(tx, *account, Some(bucket)).await?.ok_or_else(no_bucket)?;
                 let known: Vec<String> = ids.iter().filter(|id| is_memory_id(id)).cloned().collect();
                 let found: HashSet<String> =
-                    rows::locate(tx, *account, &known).await?.into_iter().map(|(id, _)| id).collect();
+                    rows::locate(tx, *account, &known).await?.into_iter().map(|one| one.id).collect();
                 let rejected: Vec<String> = ids.iter().filter(|id| !found.contains(*id)).cloned().collect();
                 if !rejected.is_empty() {
                     return Err(Error::RejectedIds(rejected));
@@ -430,21 +438,32 @@ pub struct Moved {
 }
 
 /// Moves a selection of memories to a bucket, in one transaction. Repeating it
-/// changes nothing.
+/// changes nothing. With `confirmed`, the confirmation of a
+/// [`super::delete::review`], only where that still is what is there.
 ///
 /// # Errors
 /// [`Error::Forbidden`] without the scope `write`, [`Error::NotFound`] for the
 /// bucket, [`Error::Invalid`] for more ids than the limit and for a query without
-/// a word; nothing is moved then.
-pub async fn move_selected(app: &App, caller: &Caller, selection: Selection, bucket: BucketRef) -> Result<Moved> {
+/// a word, [`Error::Conflict`] where something else is there than was confirmed;
+/// nothing is moved then.
+pub async fn move_selected(
+    app: &App,
+    caller: &Caller,
+    selection: Selection,
+    bucket: BucketRef,
+    confirmed: Option<String>,
+) -> Result<Moved> {
     caller.require(Scope::Write)?;
-    let args = (caller.account, selection.check(app)?, bucket, app.clock.now());
+    let args = (caller.account, selection.check(app)?, bucket, confirmed, app.clock.now());
     app.db
-        .write(args, |tx, (account, chosen, bucket, now)| {
+        .write(args, |tx, (account, chosen, bucket, confirmed, now)| {
             async move {
                 auth::advance(tx, *account, 1).await?;
                 let target = bucket::rows::find(tx, *account, Some(bucket)).await?.ok_or_else(no_bucket)?;
                 let found = chosen.found(tx, *account).await?;
+                if confirmed.as_ref().is_some_and(|confirmed| *confirmed != confirmation_of(*account, &found)) {
+                    return Err(changed_since());
+                }
                 let (count, missing) = (found.len(), chosen.meant(found.len()) - found.len());
                 let moved = move_located(tx, *account, found, target.id, *now).await?;
                 Ok(Moved { moved, there: count - moved, missing })
@@ -471,13 +490,13 @@ pub(crate) async fn move_in(
 async fn move_located(
     tx: &mut Tx,
     account: AccountId,
-    found: Vec<(String, BucketId)>,
+    found: Vec<rows::Located>,
     target: BucketId,
     now: Micros,
 ) -> Result<usize> {
     let mut left: BTreeMap<BucketId, i64> = BTreeMap::new();
     let mut moving = Vec::new();
-    for (id, bucket) in found {
+    for rows::Located { id, bucket, .. } in found {
         if bucket != target {
             *left.entry(bucket).or_default() += 1;
             moving.push(id);

@@ -201,17 +201,21 @@ pub(super) async fn version_text(tx: &mut Tx, account: AccountId, id: &str, vers
 }
 
 /// Which of these ids are memories, and in which bucket, in order of the ids.
-pub(super) async fn locate(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<Vec<(String, BucketId)>> {
-    let sql = "select id, bucket_id from memory where account_id = $1 and id {in $2} order by id";
-    let rows = tx.rows(sql, &[account.0.into(), ids.into()]).await?;
-    rows.into_iter().map(|mut row| Ok((row.text(0)?, BucketId(row.int(1)?)))).collect()
+pub(super) async fn locate(tx: &mut Tx, account: AccountId, ids: &[String]) -> Result<Vec<Located>> {
+    let sql = "select id, bucket_id, version from memory where account_id = $1 and id {in $2} order by id";
+    tx.rows(sql, &[account.0.into(), ids.into()]).await?.into_iter().map(located).collect()
 }
 
-/// The ids of a bucket's memories, in order.
-pub(crate) async fn ids_in_bucket(tx: &mut Tx, account: AccountId, bucket: BucketId) -> Result<Vec<String>> {
-    let sql = "select id from memory where account_id = $1 and bucket_id = $2 order by id";
-    let rows = tx.rows(sql, &[account.0.into(), bucket.0.into()]).await?;
-    rows.into_iter().map(|mut row| row.text(0)).collect()
+/// Where a memory is, and which version of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Located {
+    pub id: String,
+    pub bucket: BucketId,
+    pub version: i64,
+}
+
+fn located(mut row: Row) -> Result<Located> {
+    Ok(Located { id: row.text(0)?, bucket: BucketId(row.int(1)?), version: row.int(2)? })
 }
 
 /// The values of [`accepted`].
@@ -267,17 +271,17 @@ fn one_of(statements: [&'static str; 3], filter: &Filter, docs: Option<&[i64]>) 
 
 /// The memories that a filter accepts, of these documents where some are given,
 /// each with its bucket, in order of their ids.
-pub(super) async fn located_where(
+pub(crate) async fn located_where(
     tx: &mut Tx,
     account: AccountId,
     filter: &Filter,
     docs: Option<&[i64]>,
-) -> Result<Vec<(String, BucketId)>> {
-    let sql = one_of(three!("$7", ["select m.id, m.bucket_id from memory m"], ["order by m.id"]), filter, docs);
+) -> Result<Vec<Located>> {
+    let sql =
+        one_of(three!("$7", ["select m.id, m.bucket_id, m.version from memory m"], ["order by m.id"]), filter, docs);
     let mut values = condition_values(account, filter);
     values.extend(docs.map(Value::Ints));
-    let rows = tx.rows(sql, &values).await?;
-    rows.into_iter().map(|mut row| Ok((row.text(0)?, BucketId(row.int(1)?)))).collect()
+    tx.rows(sql, &values).await?.into_iter().map(located).collect()
 }
 
 /// The documents of these memories, oldest first.

@@ -3,11 +3,12 @@
 //! away find the same memories, so that what was shown is what is done.
 
 use super::delete::check_count;
+use super::rows::Located;
 use super::{Asked, check_source, rows};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::id::{AccountId, BucketId};
+use crate::id::AccountId;
 use crate::search::{self, Terms};
 
 /// Longest name of a content type, in characters.
@@ -81,7 +82,7 @@ impl Checked {
         }
     }
 
-    async fn found(&self, tx: &mut Tx, account: AccountId) -> Result<Vec<(String, BucketId)>> {
+    async fn found(&self, tx: &mut Tx, account: AccountId) -> Result<Vec<Located>> {
         let docs = self.docs(tx, account).await?;
         rows::located_where(tx, account, &self.filter, docs.as_deref()).await
     }
@@ -115,11 +116,11 @@ impl Selection {
 }
 
 impl Chosen {
-    /// The memories there are of it, each with its bucket, in order of their ids.
+    /// The memories there are of it, in order of their ids.
     ///
     /// # Errors
     /// [`Error::Conflict`] where one that is to stay is gone.
-    pub(super) async fn found(&self, tx: &mut Tx, account: AccountId) -> Result<Vec<(String, BucketId)>> {
+    pub(super) async fn found(&self, tx: &mut Tx, account: AccountId) -> Result<Vec<Located>> {
         match self {
             Self::Ids(asked) => rows::locate(tx, account, &asked.ids).await,
             Self::Beside(kept, asked) => {

@@ -101,8 +101,8 @@ async fn restore_in(tx: &mut Tx, account: AccountId, ids: &[String], space: i64,
     search::backlog::renew(tx, account, &restored, space).await?;
     search::index(tx, account, &restored).await?;
     let mut in_bucket = BTreeMap::new();
-    for (_, bucket) in rows::locate(tx, account, &restored).await? {
-        *in_bucket.entry(bucket).or_insert(0) += 1;
+    for one in rows::locate(tx, account, &restored).await? {
+        *in_bucket.entry(one.bucket).or_insert(0) += 1;
     }
     for (bucket, count) in in_bucket {
         bucket::rows::count(tx, account, bucket, count).await?;
@@ -174,7 +174,8 @@ pub struct Review {
 impl Review {
     /// Of these.
     pub(crate) fn of(account: AccountId, ids: &[String]) -> Self {
-        Self { total: ids.len(), confirmation: confirmation(account, ids) }
+        // What is in the trash stays as it is.
+        Self { total: ids.len(), confirmation: confirmation(account, ids.iter().map(|id| (id.as_str(), 0))) }
     }
 }
 
@@ -211,7 +212,8 @@ pub async fn purge(app: &App, caller: &Caller, part: Part, confirmed: Option<Str
         async move {
             auth::advance(tx, draft.account, 1).await?;
             let ids = find_part(tx, draft.account, asked.as_ref()).await?;
-            if confirmed.as_ref().is_some_and(|confirmed| *confirmed != confirmation(draft.account, &ids)) {
+            let review = Review::of(draft.account, &ids);
+            if confirmed.as_ref().is_some_and(|confirmed| *confirmed != review.confirmation) {
                 return Err(changed_since());
             }
             let purged = purge_in(tx, draft.account, &ids, draft.now).await?;

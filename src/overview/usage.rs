@@ -13,6 +13,7 @@ use futures_util::FutureExt;
 
 use super::{MOST_DAYS, day_of, first_day, rows};
 use crate::app::App;
+use crate::auth::Caller;
 use crate::clock::Micros;
 use crate::db::Tx;
 use crate::error::Result;
@@ -105,10 +106,14 @@ fn end_of(step: u8) -> i64 {
     i64::try_from(next).unwrap_or(i64::MAX)
 }
 
-/// Counts something that took so long.
-pub(crate) fn count(app: &App, account: AccountId, kind: Kind, took: Duration) {
+/// Counts what a tool asked for and took so long. What people look for on the pages
+/// is not counted: there each pause in typing is a search.
+pub(crate) fn count(app: &App, caller: &Caller, kind: Kind, took: Duration) {
+    if caller.is_person() {
+        return;
+    }
     let micros = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
-    let key = (account, day_of(app.clock.now()), kind, step_of(micros));
+    let key = (caller.account, day_of(app.clock.now()), kind, step_of(micros));
     app.usage.add([(key, Step { count: 1, micros, slowest: micros })]);
 }
 

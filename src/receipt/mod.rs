@@ -30,8 +30,10 @@ pub enum Operation {
     PurgeTrash,
     /// All of the trash.
     EmptyTrash,
-    /// Conversations by a list of ids.
+    /// Conversations.
     DeleteConversations,
+    /// Conversations, which are not imported again.
+    ExcludeConversations,
     /// Everything of an account, and then the account.
     RemoveUser,
 }
@@ -48,6 +50,7 @@ impl Operation {
             Self::PurgeTrash => "purge-trash",
             Self::EmptyTrash => "empty-trash",
             Self::DeleteConversations => "delete-conversations",
+            Self::ExcludeConversations => "exclude-conversations",
             Self::RemoveUser => "remove-user",
         }
     }
@@ -136,7 +139,13 @@ impl Receipt {
     /// Whether it is about conversations that may be put back, and not about memories.
     #[must_use]
     pub fn is_of_conversations(&self) -> bool {
-        self.operation == Operation::DeleteConversations.name()
+        self.operation == Operation::DeleteConversations.name() || self.excludes()
+    }
+
+    /// Whether the conversations were excluded, too.
+    #[must_use]
+    pub fn excludes(&self) -> bool {
+        self.operation == Operation::ExcludeConversations.name()
     }
 
     /// How many of what it deleted are in the trash.

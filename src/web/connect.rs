@@ -50,6 +50,8 @@ struct Connect {
     cards: Vec<Card>,
     grants: Vec<Row>,
     tokens: Vec<Row>,
+    /// Whether a token of theirs may see how the server is doing.
+    may_administer: bool,
     form: Wanted,
     problem: Option<String>,
 }
@@ -102,7 +104,8 @@ impl Default for Wanted {
 }
 
 impl Card {
-    fn new(client: Client, base: &str) -> Result<Self> {
+    /// `user` is whose data a program on this machine must be told to open.
+    fn new(client: Client, base: &str, user: Option<&str>) -> Result<Self> {
         let is_out_of_reach = client.is_service() && !is_public(base);
         let base = if is_out_of_reach { EXAMPLE } else { base };
         let told = |way: &Way| {
@@ -119,7 +122,13 @@ impl Card {
             Ok(Told { way: *way, parts })
         };
         let write = if client.has_file() { " --write" } else { "" };
-        let local = client.runs_programs().then(|| format!("commonplace connect {}{write}", client.name()));
+        let local = client.runs_programs().then(|| {
+            let user = user.map(|name| ["--user".to_owned(), name.to_owned()]);
+            connect::line(
+                &format!("commonplace connect {}{write}", client.name()),
+                user.as_ref().map_or(&[], |user| user),
+            )
+        });
         let ways = client.ways().iter().map(told).collect::<Result<_>>()?;
         Ok(Self { client, name: client.name(), is_out_of_reach, ways, local })
     }
@@ -149,6 +158,7 @@ async fn connect_page(
 ) -> Result<Connect> {
     let now = web.app.clock.now();
     let base = web.addresses.base_for(host(headers));
+    let user = (!by.session.is_owner).then_some(by.session.account.name.as_str());
     let grants = tokens::grants(&web.app, &by.caller).await?.into_iter().map(|grant| Row {
         id: grant.id,
         name: grant.client_name,
@@ -173,9 +183,10 @@ async fn connect_page(
         base: base.to_owned(),
         endpoint: endpoint(base),
         is_public: is_public(base),
-        cards: CLIENTS.iter().map(|client| Card::new(*client, base)).collect::<Result<_>>()?,
+        cards: CLIENTS.iter().map(|client| Card::new(*client, base, user)).collect::<Result<_>>()?,
         grants,
         tokens: tokens.collect(),
+        may_administer: by.caller.scopes().has(Scope::Admin),
         form,
         problem,
     })

@@ -157,7 +157,7 @@ fn plots(seen: &Snapshot, time: &Time) -> Vec<Plot> {
         ),
         Plot::new(
             "searches",
-            "Searches",
+            "Searches by your tools",
             format!(
                 "{} of memories, {} of conversations",
                 thousands(count(Kind::Search)),

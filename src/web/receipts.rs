@@ -45,6 +45,7 @@ fn what(receipt: &Receipt) -> &'static str {
         "purge-trash" => "Purged from the trash",
         "empty-trash" => "Emptied the trash",
         "delete-conversations" => "Deleted conversations",
+        "exclude-conversations" => "Excluded conversations",
         _ => "Deleted",
     }
 }

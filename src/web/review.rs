@@ -1,5 +1,5 @@
-//! The step before a deletion, which says exactly what goes, and what is said
-//! after it, which is read off its receipt.
+//! The step before a deletion or a large move, which says exactly what goes, and
+//! what is said after a deletion, which is read off its receipt.
 
 use askama::Template;
 use axum::http::{HeaderMap, StatusCode};
@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::receipt::{self, Receipt};
 
-/// What is asked before something is deleted.
+/// What is asked before something is deleted or moved.
 #[derive(Debug)]
 pub(super) struct Review {
     pub title: String,
@@ -20,7 +20,7 @@ pub(super) struct Review {
     pub action: &'static str,
     /// What it carries.
     pub fields: Vec<(&'static str, String)>,
-    /// How much is deleted; at 0 there is nothing to confirm.
+    /// How much goes; at 0 there is nothing to confirm.
     pub total: usize,
     /// From where, and how much from there.
     pub shares: Vec<(String, String)>,
@@ -28,14 +28,21 @@ pub(super) struct Review {
     pub remarks: Vec<String>,
     /// Why this is asked again.
     pub problem: Option<String>,
-    /// The days for which the trash would keep it, where that is a choice.
-    pub trash_days: Option<i64>,
-    /// How far a purge reaches.
-    pub reach: &'static str,
+    /// What becomes of it, if it is to be deleted.
+    pub fate: Option<Fate>,
     /// What the button says.
     pub button: String,
     /// Where one goes who does not want it.
     pub cancel: String,
+}
+
+/// What becomes of something that is deleted.
+#[derive(Debug)]
+pub(super) struct Fate {
+    /// The days for which the trash would keep it, where that is a choice.
+    pub trash_days: Option<i64>,
+    /// How far a purge reaches.
+    pub reach: &'static str,
 }
 
 #[derive(Template)]
@@ -133,7 +140,8 @@ impl Outcome {
         }
         if receipt.failed > 0 {
             let were = if receipt.failed == 1 { "was" } else { "were" };
-            sentences.push(format!("{} of those selected {were} gone before.", thousands(receipt.failed)));
+            let why = if receipt.is_of_conversations() { "gone before, or pinned and kept" } else { "gone before" };
+            sentences.push(format!("{} of those selected {were} {why}.", thousands(receipt.failed)));
         }
         Self { csrf: csrf.to_owned(), receipt: receipt.id.clone(), sentences, can_undo: in_trash > 0, back }
     }

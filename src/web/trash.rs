@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use super::layout::thousands;
 use super::moment::Moment;
-use super::review::{CONVERSATIONS, MEMORIES, Outcome, Review, count, reach};
+use super::review::{CONVERSATIONS, Fate, MEMORIES, Outcome, Review, count, reach};
 use super::show::{PAGE, Pager};
 use super::snippet::{Piece, snippet};
 use super::{Layout, Notice, Shown, SignedForm, SignedIn, page, redirect};
@@ -231,8 +231,7 @@ fn review(
         shares: Vec::new(),
         remarks: Vec::new(),
         problem,
-        trash_days: None,
-        reach: reach(app),
+        fate: Some(Fate { trash_days: None, reach: reach(app) }),
         button: format!("Purge {what}"),
         cancel: kind.address(),
     }

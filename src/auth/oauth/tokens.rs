@@ -17,7 +17,7 @@ use super::{Grant, Params, clients, spaced};
 use crate::address::Addresses;
 use crate::app::App;
 use crate::auth::ops::{self, bearer, hash, is_new_use};
-use crate::auth::{Caller, Scope, Scopes};
+use crate::auth::{By, Caller, Scopes};
 use crate::clock::Micros;
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -246,7 +246,7 @@ pub async fn authenticate(app: &App, addresses: &Addresses, header: Option<&str>
             }
         });
     }
-    Ok(Caller { account, token_name: grant.client_name, scopes: grant.scopes, is_client: true })
+    Ok(Caller { account, token_name: grant.client_name, scopes: grant.scopes, by: By::Client })
 }
 
 /// What the caller's person allowed to clients, oldest first.
@@ -254,7 +254,7 @@ pub async fn authenticate(app: &App, addresses: &Addresses, header: Option<&str>
 /// # Errors
 /// [`Error::Forbidden`] without the scope `admin`.
 pub async fn grants(app: &App, caller: &Caller) -> Result<Vec<Grant>> {
-    caller.require(Scope::Admin)?;
+    caller.require_own()?;
     app.db.read(caller.account, |tx, account| rows::grants(tx, *account).boxed()).await
 }
 
@@ -263,7 +263,7 @@ pub async fn grants(app: &App, caller: &Caller) -> Result<Vec<Grant>> {
 /// # Errors
 /// [`Error::Forbidden`] without the scope `admin`, [`Error::NotFound`].
 pub async fn end_grant(app: &App, caller: &Caller, grant: &str) -> Result<()> {
-    caller.require(Scope::Admin)?;
+    caller.require_own()?;
     let none = || Error::not_found("There is no grant with that id; see GET /api/grants.");
     if !id::is_of("grant", grant) {
         return Err(none());

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 
 use super::{DAYS, hash, hashed, replace_password, rows, secret};
 use crate::app::App;
-use crate::auth::Account;
+use crate::auth::{Account, advance};
 use crate::error::Result;
 use crate::id::AccountId;
 
@@ -25,6 +25,8 @@ pub async fn create(app: &App, account: AccountId) -> Result<String> {
     let args = (account, hash(&secret), now, now.plus_minutes(60 * HOURS));
     let made = app.db.write(args, |tx, (account, hash, now, expires)| {
         async move {
+            // Of two at once only one link is left.
+            advance(tx, *account, 1).await?;
             rows::delete_links(tx, *account).await?;
             rows::insert_link(tx, *account, hash, *now, *expires).await
         }

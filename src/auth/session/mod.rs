@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 
 use super::ops::NAME_MAX;
 use super::ops::hash;
-use super::{Account, Caller, Scopes};
+use super::{Account, By, Caller, Scope, Scopes};
 use crate::app::App;
 use crate::clock::Micros;
 use crate::db::Tx;
@@ -51,15 +51,19 @@ const MOST_WAITING: usize = 16;
 pub struct Session {
     /// Whose.
     pub account: Account,
+    /// Whether it is the owner's, who runs the server: the oldest account.
+    pub is_owner: bool,
     csrf: String,
 }
 
 impl Session {
-    /// The person as the one who calls operations: they may do everything with their own.
+    /// The person as the one who calls operations: they may do everything with their
+    /// own. How the server is doing is for its owner.
     #[must_use]
     pub fn caller(&self) -> Caller {
         let token_name = "dashboard".to_owned();
-        Caller { account: self.account.id, token_name, scopes: Scopes::all(), is_client: false }
+        let scopes = if self.is_owner { Scopes::all() } else { Scopes::all().without(Scope::Admin) };
+        Caller { account: self.account.id, token_name, scopes, by: By::Person }
     }
 
     /// What every form of this session carries; see [`csrf`].
@@ -211,8 +215,8 @@ fn verify(stored: &str, password: &str) -> Result<bool> {
 /// As [`crate::db::Db::read`].
 pub async fn find(app: &App, secret: &str) -> Result<Option<Session>> {
     let args = (hash(secret), app.clock.now());
-    let account = app.db.read(args, |tx, (hash, now)| rows::account(tx, hash, *now).boxed()).await?;
-    Ok(account.map(|account| Session { account, csrf: csrf(secret) }))
+    let found = app.db.read(args, |tx, (hash, now)| rows::account(tx, hash, *now).boxed()).await?;
+    Ok(found.map(|(account, is_owner)| Session { account, is_owner, csrf: csrf(secret) }))
 }
 
 /// Ends a session.

@@ -34,11 +34,16 @@ pub(super) async fn insert(
     tx.execute(sql, &[hash.into(), account.0.into(), now.0.into(), expires_at.0.into()]).await.map(drop)
 }
 
-/// The account that is signed in with the session of this hash.
-pub(super) async fn account(tx: &mut Tx, hash: &[u8], now: Micros) -> Result<Option<Account>> {
-    let sql = "select a.id, a.name, a.created_at from web_session s join account a on a.id = s.account_id \
-               where s.hash = $1 and s.expires_at > $2";
-    tx.row(sql, &[hash.into(), now.0.into()]).await?.map(read_account).transpose()
+/// The account that is signed in with the session of this hash, and whether it is the oldest.
+pub(super) async fn account(tx: &mut Tx, hash: &[u8], now: Micros) -> Result<Option<(Account, bool)>> {
+    let sql = "select a.id, a.name, a.created_at, (select min(id) from account) \
+               from web_session s join account a on a.id = s.account_id where s.hash = $1 and s.expires_at > $2";
+    let row = tx.row(sql, &[hash.into(), now.0.into()]).await?;
+    let read = |row: Row| {
+        let is_oldest = row.int(0)? == row.int(3)?;
+        Ok((read_account(row)?, is_oldest))
+    };
+    row.map(read).transpose()
 }
 
 fn read_account(mut row: Row) -> Result<Account> {

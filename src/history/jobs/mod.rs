@@ -194,8 +194,8 @@ pub async fn cancel(app: &App, caller: &Caller, id: &str) -> Result<Job> {
     Ok(job)
 }
 
-/// Makes sure that an import is still under way, in a transaction that has locked
-/// the account: what was stopped must not go on.
+/// Makes sure that an import is still under way: what was stopped must not go on.
+/// It stays so for a transaction that has locked the account.
 ///
 /// # Errors
 /// [`Error::Conflict`] where it is over, or gone.

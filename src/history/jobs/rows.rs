@@ -141,9 +141,10 @@ pub(super) async fn arrived(tx: &mut Tx, account: AccountId, id: &str, bytes: i6
     Ok(tx.execute(sql, &[account.0.into(), id.into(), bytes.into(), now.0.into()]).await? > 0)
 }
 
-/// Removes an import that came to nothing.
+/// Removes an import that came to nothing; one that was stopped stays.
 pub(super) async fn delete(tx: &mut Tx, account: AccountId, id: &str) -> Result<()> {
-    tx.execute("delete from import where account_id = $1 and id = $2", &[account.0.into(), id.into()]).await.map(drop)
+    let sql = "delete from import where account_id = $1 and id = $2 and finished_at is null";
+    tx.execute(sql, &[account.0.into(), id.into()]).await.map(drop)
 }
 
 /// Says of an import that is not over that it is still cared for.

@@ -62,7 +62,7 @@ where
     let mut part = whole.clone().into_os_string();
     part.push(PART);
     let part = PathBuf::from(part);
-    let stored = match arrive(app, &part, body).await {
+    let stored = match arrive(app, caller.account, &job.id, &part, body).await {
         Ok((bytes, file)) => enter(app, caller.account, &job, bytes, &part, &whole, file).await,
         Err(error) => Err(error),
     };
@@ -110,8 +110,8 @@ pub(super) fn discard(app: &App, account: AccountId, id: &str) -> Result<()> {
     }
 }
 
-/// Writes what arrives to a file, which stays locked.
-async fn arrive<S, E>(app: &App, part: &Path, mut body: S) -> Result<(i64, File)>
+/// Writes what arrives to a file, which stays locked, as long as the import is not stopped.
+async fn arrive<S, E>(app: &App, account: AccountId, id: &str, part: &Path, mut body: S) -> Result<(i64, File)>
 where
     S: Stream<Item = std::result::Result<Bytes, E>> + Unpin,
 {
@@ -155,6 +155,8 @@ where
                 Ok(file)
             });
             file = written.await.map_err(Error::internal)?.map_err(|error: io::Error| Error::unavailable(error))?;
+            let args = (account, id.to_owned());
+            app.db.read(args, |tx, (account, id)| super::require_going(tx, *account, id).boxed()).await?;
         }
         if is_over {
             break;

@@ -139,8 +139,7 @@ pub(in crate::web) async fn confirm(State(app): State<App>, form: SignedForm) ->
     };
     let receipt = outcome.deleted.receipt.unwrap_or_default();
     let kept = if outcome.pinned.is_empty() { String::new() } else { outcome.pinned.len().to_string() };
-    let excluded = if to == To::Exclusion { "yes" } else { "" };
-    let parameters = [("receipt", receipt.as_str()), ("kept", kept.as_str()), ("excluded", excluded)];
+    let parameters = [("receipt", receipt.as_str()), ("kept", kept.as_str())];
     Ok(redirect(&address(&format!("{PATH}/deleted"), parameters))?)
 }
 
@@ -175,7 +174,7 @@ pub(in crate::web) async fn deleted(State(app): State<App>, signed_in: SignedIn)
         restored: Count::new(receipt.restored),
         purged: Count::new(receipt.purged),
         erased: receipt.erased_at.map(Moment::from),
-        is_excluded: signed_in.query.get("excluded")?.is_some() && receipt.purged == receipt.deleted,
+        is_excluded: receipt.excludes(),
         // Never more than the receipt says was not deleted: an address is anyone's.
         kept: Count::new(number(&signed_in.query, "kept")?.filter(|kept| *kept <= receipt.failed).unwrap_or_default()),
         overwrites: receipt::overwrites_bytes(&app),

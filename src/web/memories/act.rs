@@ -10,17 +10,16 @@ use super::PATH;
 use super::list::{Draft, whole};
 use super::view::View;
 use crate::app::App;
-use crate::bucket::BucketRef;
+use crate::bucket::{self, BucketRef};
 use crate::error::{Error, Result};
 use crate::id::BucketId;
-use crate::memory::export;
-use crate::memory::ops::NewMemory;
+use crate::memory::ops::{Moved, NewMemory};
 use crate::memory::select::Selection;
 use crate::memory::transfer::Format;
-use crate::memory::{self, MemoryText};
+use crate::memory::{self, MemoryText, delete, export};
 use crate::web::conversations::attachment;
 use crate::web::layout::thousands;
-use crate::web::review::{MEMORIES, Review, count, reach};
+use crate::web::review::{Fate, MEMORIES, Review, count, reach};
 use crate::web::{Notice, Shown, SignedForm, redirect};
 
 /// Which memories a form is about, and where it came from.
@@ -80,6 +79,38 @@ impl Chosen {
         }
         fields
     }
+
+    /// What is asked before it is done with these.
+    fn review(
+        self,
+        form: &SignedForm,
+        found: delete::Review,
+        action: &'static str,
+        title: String,
+        button: String,
+    ) -> Review {
+        let mut remarks = Vec::new();
+        if found.missing > 0 {
+            let are = if found.missing == 1 { "is" } else { "are" };
+            remarks.push(format!("{} that you selected {are} gone already.", count(found.missing, MEMORIES)));
+        }
+        let cancel = self.back(&[]);
+        let mut fields = self.fields();
+        fields.push(("confirmation", found.confirmation));
+        Review {
+            title,
+            csrf: form.by.session.csrf().to_owned(),
+            action,
+            fields,
+            total: found.total,
+            shares: found.buckets.into_iter().map(|share| (share.name, thousands(share.count as u64))).collect(),
+            remarks,
+            problem: None,
+            fate: None,
+            button,
+            cancel,
+        }
+    }
 }
 
 /// Shows what would be deleted, or deletes it where that is confirmed.
@@ -94,58 +125,65 @@ pub(in crate::web) async fn delete(
         Some(confirmed) => {
             let is_purge = form.field("what")? == "purge";
             let confirmed = confirmed.to_owned();
-            match memory::delete::reviewed(&app, &form.by.caller, chosen.selection()?, confirmed, is_purge).await {
+            match delete::reviewed(&app, &form.by.caller, chosen.selection()?, confirmed, is_purge).await {
                 Ok(deleted) => {
                     let receipt = deleted.receipt.unwrap_or_default();
                     return Ok(redirect(&chosen.back(&[("deleted", receipt)]))?);
                 }
-                Err(Error::Conflict(_)) => Some(
-                    "Something changed since you looked, so nothing was deleted. This is what would be deleted now."
-                        .to_owned(),
-                ),
+                Err(Error::Conflict(_)) => Some(changed("deleted")),
                 Err(error) => return Err(error.into()),
             }
         }
     };
-    let found = memory::delete::review(&app, &form.by.caller, chosen.selection()?).await?;
-    let mut remarks = Vec::new();
-    if found.missing > 0 {
-        let are = if found.missing == 1 { "is" } else { "are" };
-        remarks.push(format!("{} that you selected {are} gone already.", count(found.missing, MEMORIES)));
-    }
+    let found = delete::review(&app, &form.by.caller, chosen.selection()?).await?;
     let days = app.config.trash_days;
-    let title = match found.total {
-        0 => "Nothing to delete".to_owned(),
-        total => format!("Delete {}?", count(total, MEMORIES)),
+    let fate = Fate { trash_days: (days > 0).then_some(days), reach: reach(&app) };
+    let (title, button) = match found.total {
+        0 => ("Nothing to delete".to_owned(), String::new()),
+        total => (format!("Delete {}?", count(total, MEMORIES)), format!("Delete {}", count(total, MEMORIES))),
     };
-    let cancel = chosen.back(&[]);
-    let mut fields = chosen.fields();
-    fields.push(("confirmation", found.confirmation));
-    let review = Review {
-        title,
-        csrf: form.by.session.csrf().to_owned(),
-        action: "/memories/delete",
-        fields,
-        total: found.total,
-        shares: found.buckets.into_iter().map(|share| (share.name, thousands(share.count as u64))).collect(),
-        remarks,
-        problem,
-        trash_days: (days > 0).then_some(days),
-        reach: reach(&app),
-        button: format!("Delete {}", count(found.total, MEMORIES)),
-        cancel,
-    };
+    let review = Review { fate: Some(fate), problem, ..chosen.review(&form, found, "/memories/delete", title, button) };
     Ok(review.show(&form.by, &headers, PATH))
 }
 
-/// Moves them to a bucket.
-pub(in crate::web) async fn move_to(State(app): State<App>, form: SignedForm) -> Result<Response, Shown> {
+/// Moves them to a bucket; all that match only where what that is was seen and confirmed.
+pub(in crate::web) async fn move_to(
+    State(app): State<App>,
+    headers: HeaderMap,
+    form: SignedForm,
+) -> Result<Response, Shown> {
     let chosen = Chosen::read(&form)?;
     let bucket = BucketId::read(&form.field("to_bucket")?);
     let bucket = bucket.ok_or_else(|| Error::invalid("Choose the bucket to move them to."))?;
-    let moved =
-        memory::ops::move_selected(&app, &form.by.caller, chosen.selection()?, BucketRef::Id(bucket)).await?.moved;
-    Ok(redirect(&Notice::address(&chosen.back(&[]), "moved", u64::try_from(moved).ok()))?)
+    let confirmed = form.fields.get("confirmation")?.map(str::to_owned);
+    let mut problem = None;
+    if !chosen.is_all || confirmed.is_some() {
+        let into = BucketRef::Id(bucket);
+        match memory::ops::move_selected(&app, &form.by.caller, chosen.selection()?, into, confirmed).await {
+            Ok(Moved { moved, .. }) => {
+                return Ok(redirect(&Notice::address(&chosen.back(&[]), "moved", u64::try_from(moved).ok()))?);
+            }
+            Err(Error::Conflict(_)) => problem = Some(changed("moved")),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let found = delete::review(&app, &form.by.caller, chosen.selection()?).await?;
+    let buckets = bucket::ops::list(&app, &form.by.caller).await?;
+    let target = buckets.into_iter().find(|other| other.id == bucket).map(|target| target.name);
+    let target = target.ok_or_else(|| Error::not_found("There is no such bucket any more; choose another one."))?;
+    let title = match found.total {
+        0 => "Nothing to move".to_owned(),
+        total => format!("Move {} to “{target}”?", count(total, MEMORIES)),
+    };
+    let button = format!("Move {}", count(found.total, MEMORIES));
+    let mut review = Review { problem, ..chosen.review(&form, found, "/memories/move", title, button) };
+    review.fields.push(("to_bucket", bucket.to_string()));
+    Ok(review.show(&form.by, &headers, PATH))
+}
+
+/// Why what was confirmed is asked again.
+fn changed(done: &str) -> String {
+    format!("Something changed since you looked, so nothing was {done}. This is what would be {done} now.")
 }
 
 /// Sends them as a file.

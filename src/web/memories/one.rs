@@ -151,25 +151,27 @@ pub(in crate::web) async fn change(
     // A text that was stored with spaces around it, or other line breaks, is not changed by looking at it.
     let written = typed(&form.field("text")?);
     let text = if written == typed(&memory.text) { memory.text } else { written };
-    if form.field("version")? != memory.version.to_string() {
-        let problem = "This memory was changed since you opened it, so nothing was saved. \
-                       The history below says how; save again to keep your text.";
-        let refused = Refused { text, bucket, problem: problem.to_owned() };
-        return whole(&app, &form.by, &id, StatusCode::CONFLICT, Some(refused)).await;
-    }
+    let version = form.field("version")?.parse().map_err(|_| Error::invalid("A version is a whole number."))?;
     let wanted = memory::ops::Change {
         memory_id: Some(id.clone()),
         text: Some(text.clone()),
         bucket_id: bucket,
+        version: Some(version),
         ..memory::ops::Change::default()
     };
     match memory::ops::change(&app, &form.by.caller, wanted).await {
-        Ok(Changed::One { version, .. }) => {
-            let done = if version == memory.version { "unchanged" } else { "saved" };
+        Ok(Changed::One { version: now, .. }) => {
+            let done = if now == version { "unchanged" } else { "saved" };
             Ok(redirect(&Notice::address(&format!("{PATH}/{id}"), done, None))?)
         }
         Ok(Changed::Many { .. }) => Err(Error::internal("a change of one memory changed several").into()),
         Err(Error::RejectedIds(_)) => Err(memory::ops::no_memory().into()),
+        Err(Error::Conflict(_)) => {
+            let problem = "This memory was changed since you opened it, so nothing was saved. \
+                           The history below says how; save again to keep your text.";
+            let refused = Refused { text, bucket, problem: problem.to_owned() };
+            whole(&app, &form.by, &id, StatusCode::CONFLICT, Some(refused)).await
+        }
         Err(Error::Invalid(problem)) => {
             let problem = problem.replace("The field 'text'", "The text");
             let refused = Refused { text, bucket, problem };

@@ -241,7 +241,9 @@ async fn an_empty_bucket_is_deleted(engine: Engine) {
         assert_eq!(deleted.header("deletion-receipt"), None, "there was nothing to prove");
         ann.delete(&format!("/api/buckets/{work}")).await.error(404);
     }
-    assert_eq!(buckets(&ann).await, named(&[("General", 0)]));
+    let work = ann.bucket("Work").await;
+    ann.delete(&format!("/api/buckets/{work}?memories=move&moveTo=1")).await.error(404);
+    assert_eq!(buckets(&ann).await, named(&[("General", 0), ("Work", 0)]));
 }
 
 async fn a_bucket_with_memories_is_only_deleted_when_told_what_to_do(engine: Engine) {

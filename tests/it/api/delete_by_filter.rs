@@ -173,11 +173,21 @@ async fn nothing_is_deleted_where_something_else_matches_by_now(engine: Engine) 
     let confirmed = with(&filter, "confirmationToken", token);
 
     let third = ann.remember("Tea at three").await;
-    assert!(ann.post(FILTER, confirmed.clone()).await.error(409).contains("nothing was deleted"));
+    assert!(ann.post(FILTER, confirmed.clone()).await.error(409).contains("nothing was done"));
     ann.delete(&format!("/api/memories/{third}")).await.ok();
     ann.delete(&format!("/api/memories/{second}")).await.ok();
     ann.post(FILTER, confirmed.clone()).await.error(409);
     assert_eq!(ann.texts().await, ["Tea at one"]);
+    // It says something else by now.
+    let token = preview(&ann, &filter).await["confirmationToken"].take();
+    ann.post("/api/v2/memory/update", json!({"memoryId": first, "text": "Tea at noon"})).await.ok();
+    ann.post(FILTER, with(&filter, "confirmationToken", token)).await.error(409);
+    assert_eq!(ann.texts().await, ["Tea at noon"]);
+    ann.post("/api/v2/memory/update", json!({"memoryId": first, "text": "Tea at one"})).await.ok();
+    ann.post("/api/memories/restore", json!({"memoryIds": [second]})).await.ok();
+    let token = preview(&ann, &filter).await["confirmationToken"].take();
+    let confirmed = with(&filter, "confirmationToken", token);
+    ann.delete(&format!("/api/memories/{second}")).await.ok();
     // Another filter is another question.
     ann.post(FILTER, json!({"query": "one", "confirmationToken": confirmed["confirmationToken"]})).await.error(409);
 

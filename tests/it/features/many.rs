@@ -36,7 +36,7 @@ async fn ten_thousand_are_compared_moved_exported_deleted_and_brought_back(engin
     let counts: Vec<usize> = review.buckets.iter().map(|share| share.count).collect();
     assert_eq!((review.total, counts), (10_000, vec![7_499, 2_501]));
     let work = BucketRef::Name("Work".to_owned());
-    let moved = ops::move_selected(app, &caller, all(), work).await.expect("moved");
+    let moved = ops::move_selected(app, &caller, all(), work, None).await.expect("moved");
     assert_eq!(moved, ops::Moved { moved: 2_501, there: 7_499, missing: 0 });
     sound().await;
 

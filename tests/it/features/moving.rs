@@ -3,10 +3,10 @@
 use commonplace::bucket::{self, BucketRef};
 use commonplace::error::Error;
 use commonplace::id::BucketId;
-use commonplace::memory::export;
 use commonplace::memory::ops::{self, Moved};
 use commonplace::memory::select::{Conditions, Selection};
 use commonplace::memory::transfer::Format;
+use commonplace::memory::{delete, export};
 use commonplace::search::Filter;
 use serde_json::{Value, json};
 
@@ -15,6 +15,7 @@ use crate::harness::{Engine, Server, on_both_engines};
 
 on_both_engines!(
     all_that_match_are_moved_and_counted,
+    what_changed_since_it_was_looked_at_is_not_moved,
     another_account_moves_and_exports_nothing,
     a_selection_is_exported_in_every_form,
     an_export_leaves_out_what_is_deleted_before_it_is_read,
@@ -30,11 +31,11 @@ async fn all_that_match_are_moved_and_counted(engine: Engine) {
     let file = json!([{"text": "Green tea", "bucket": "Work"}, {"text": "Black tea"}, {"text": "Coffee"}]);
     ann.post("/api/import", file).await.ok();
     let work = BucketRef::Name("work".to_owned());
-    let moved = ops::move_selected(&server.app, &caller, with("tea"), work.clone()).await.expect("moved");
+    let moved = ops::move_selected(&server.app, &caller, with("tea"), work.clone(), None).await.expect("moved");
     assert_eq!(moved, Moved { moved: 1, there: 1, missing: 0 });
     let ids = ann.ids().await;
     let named = Selection::Ids(vec![ids["Coffee"].clone(), ids["Black tea"].clone(), "mem_none".to_owned()]);
-    let moved = ops::move_selected(&server.app, &caller, named, work).await.expect("moved");
+    let moved = ops::move_selected(&server.app, &caller, named, work, None).await.expect("moved");
     assert_eq!(moved, Moved { moved: 1, there: 1, missing: 1 });
     let buckets = ann.get("/api/buckets").await.ok();
     let count = |place: usize| buckets[place]["memoryCount"].as_i64();
@@ -44,8 +45,27 @@ async fn all_that_match_are_moved_and_counted(engine: Engine) {
     assert_eq!(memory["version"], json!(2), "{memory}");
     let path = format!("/api/memory?query=coffee&bucketId={}", buckets[1]["id"].as_str().expect("an id"));
     assert_eq!(ann.get(&path).await.ok()[0], json!("Coffee"));
-    let nowhere = ops::move_selected(&server.app, &caller, with("tea"), BucketRef::Id(BucketId(1))).await;
+    let nowhere = ops::move_selected(&server.app, &caller, with("tea"), BucketRef::Id(BucketId(1)), None).await;
     assert!(matches!(nowhere, Err(Error::NotFound(_))), "{nowhere:?}");
+}
+
+async fn what_changed_since_it_was_looked_at_is_not_moved(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (ann, caller) = person(&server, "ann").await;
+    let work = BucketRef::Id(BucketId::parse(&ann.bucket("Work").await).expect("an id"));
+    let id = ann.remember("Green tea").await;
+    let look = async || delete::review(&server.app, &caller, with("tea")).await.expect("a review").confirmation;
+    let go = async |seen: &str| {
+        ops::move_selected(&server.app, &caller, with("tea"), work.clone(), Some(seen.to_owned())).await
+    };
+    let seen = look().await;
+    ann.remember("Black tea").await;
+    assert!(matches!(go(&seen).await, Err(Error::Conflict(_))));
+    let seen = look().await;
+    ann.post("/api/v2/memory/update", json!({"memoryId": id, "text": "Greener tea"})).await.ok();
+    assert!(matches!(go(&seen).await, Err(Error::Conflict(_))));
+    assert_eq!(ann.get("/api/buckets").await.ok()[0]["memoryCount"], json!(2));
+    assert_eq!(go(&look().await).await.expect("moved").moved, 2);
 }
 
 async fn read(server: &Server, caller: &commonplace::auth::Caller, selection: Selection, format: Format) -> String {
@@ -65,9 +85,10 @@ async fn another_account_moves_and_exports_nothing(engine: Engine) {
     let bucket = BucketId::parse(&bob.bucket("Work").await).expect("an id");
     let anns = BucketId::parse(ann.get("/api/buckets").await.ok()[0]["id"].as_str().expect("an id"));
     for selection in [with("tea"), Selection::Where(Conditions::default()), Selection::Ids(vec![id])] {
-        let moved = ops::move_selected(&server.app, &bobs, selection.clone(), BucketRef::Id(bucket)).await;
+        let moved = ops::move_selected(&server.app, &bobs, selection.clone(), BucketRef::Id(bucket), None).await;
         assert_eq!(moved.expect("nothing").moved, 0);
-        let into = ops::move_selected(&server.app, &bobs, selection.clone(), BucketRef::Id(anns.expect("an id"))).await;
+        let hers = BucketRef::Id(anns.expect("an id"));
+        let into = ops::move_selected(&server.app, &bobs, selection.clone(), hers, None).await;
         assert!(matches!(into, Err(Error::NotFound(_))), "{into:?}");
         assert_eq!(read(&server, &bobs, selection, Format::Text).await, "");
     }

@@ -183,6 +183,11 @@ async fn a_filter_deletes_what_was_confirmed_and_nothing_else(engine: Engine) {
     let confirmed = json!({"provider": "claude", "confirmationToken": preview["confirmationToken"]});
     send(&ann, "claude", conversation("c2", "Tea", &["Black?", "Black."])).await;
     ann.post(filter, confirmed).await.error(409);
+    // More was said meanwhile.
+    let preview = ann.post(filter, json!({"provider": "claude", "dryRun": true})).await.ok();
+    let confirmed = json!({"provider": "claude", "confirmationToken": preview["confirmationToken"]});
+    send(&ann, "claude", conversation("c2", "Tea", &["Black?", "Black.", "With milk."])).await;
+    ann.post(filter, confirmed).await.error(409);
     let preview = ann.post(filter, json!({"provider": "claude", "dryRun": true})).await.ok();
     let confirmed = json!({"provider": "claude", "confirmationToken": preview["confirmationToken"], "purge": true});
     let answer = ann.post(filter, confirmed).await;

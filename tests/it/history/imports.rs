@@ -17,6 +17,7 @@ on_both_engines!(
     an_unknown_format_fails_with_the_list_of_known_ones,
     an_upload_that_is_refused_leaves_nothing,
     an_import_that_is_over_stays_as_it_is_when_it_is_cancelled,
+    an_upload_that_is_cancelled_is_not_received_to_its_end,
     events_follow_an_import_to_its_end,
     the_command_line_imports_and_says_what_became_of_it,
     memories_of_other_tools_and_our_own_export_become_memories,
@@ -209,6 +210,27 @@ async fn an_import_that_is_over_stays_as_it_is_when_it_is_cancelled(engine: Engi
     let path = format!("/api/chat-history/imports/{}/cancel", import["importId"].as_str().expect("an id"));
     bob.post(&path, json!({})).await.error(404);
     assert_eq!(ann.post(&path, json!({})).await.ok(), import);
+}
+
+async fn an_upload_that_is_cancelled_is_not_received_to_its_end(engine: Engine) {
+    let server = Server::start(engine).await;
+    let ann = server.user("ann").await;
+    let mut wire = Wire::request(&ann, "POST /api/chat-history/import", "Content-Length: 100000000\r\n").await;
+    wire.send(&vec![b' '; 2 << 20]).await;
+    let id = loop {
+        let imports = ann.get("/api/chat-history/imports").await.ok();
+        if let Some(id) = imports["imports"][0]["importId"].as_str() {
+            break id.to_owned();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    let path = format!("/api/chat-history/imports/{id}/cancel");
+    assert_eq!(ann.post(&path, json!({})).await.ok()["status"], json!("cancelled"));
+    wire.send(&vec![b' '; 2 << 20]).await;
+    assert!(wire.rest().await.starts_with("HTTP/1.1 409"));
+    assert_eq!(uploads(&server), Vec::<std::path::PathBuf>::new());
+    let import = ann.get(&format!("/api/chat-history/imports/{id}")).await.ok();
+    assert_eq!(import["status"], json!("cancelled"));
 }
 
 async fn events_follow_an_import_to_its_end(engine: Engine) {

@@ -16,6 +16,7 @@ on_both_engines!(
     a_token_is_shown_once_and_works,
     the_same_form_sent_again_makes_no_second_token,
     a_token_may_what_was_chosen_for_as_long_as_was_chosen,
+    only_the_owner_makes_a_token_that_sees_the_server,
     a_token_that_keeps_no_rule_is_refused_and_the_form_kept,
     a_revoked_token_is_asked_about_and_then_refused,
     what_signed_in_is_listed_and_disconnected_at_once,
@@ -157,6 +158,22 @@ async fn a_token_may_what_was_chosen_for_as_long_as_was_chosen(engine: Engine) {
     }
     let mut browser = Browser::signed_in(&server, "ann").await;
     assert_eq!(browser.page("/connect").await.matches(">expired<").count(), 2);
+}
+
+async fn only_the_owner_makes_a_token_that_sees_the_server(engine: Engine) {
+    let server = Server::start(engine).await;
+    let mut owner = Browser::of_new_user(&server, "ann").await;
+    assert!(owner.page("/connect").await.contains("value=\"admin\""));
+    let mut bob = Browser::of_new_user(&server, "bob o'hara".replace(' ', "_").as_str()).await;
+    let page = bob.page("/connect").await;
+    assert!(!page.contains("value=\"admin\""), "{page}");
+    assert!(page.contains("commonplace connect cursor --write --user &#39;bob_o&#39;\\&#39;&#39;hara&#39;"), "{page}");
+    let fields = [("name", "all"), ("scope", "read"), ("scope", "admin"), ("lasts", "90")];
+    let refused = bob.fill("/connect", "/connect/tokens", &fields).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    let reads = server.with_token(&make(&mut bob, "reads", &[("scope", "read"), ("lasts", "30")]).await);
+    assert_eq!(reads.get("/api/buckets").await.status, StatusCode::OK);
+    reads.get("/metrics").await.error(403);
 }
 
 async fn a_token_that_keeps_no_rule_is_refused_and_the_form_kept(engine: Engine) {

@@ -300,8 +300,19 @@ async fn a_chosen_memory_is_moved_and_exported(engine: Engine) {
     let mut browser = Browser::signed_in(&server, "ann").await;
     let page = browser.page("/memories?source=odd+tool&order=newest").await;
     let moved = browser.submit("/memories/move", &chosen(&page, &[("all", "1"), ("to_bucket", &travel)])).await;
-    assert!(browser.follow(&moved).await.contains("60 memories were moved."));
-    assert_eq!(count(&browser.page(&format!("/memories?bucket={travel}")).await), "1–50 of 60 memories");
+    // First is said what goes.
+    assert_eq!(count(&browser.page(&format!("/memories?bucket={travel}")).await), "No memories");
+    assert!(moved.text.contains("Move 60 memories to “Travel”?"), "{}", moved.text);
+    assert!(!moved.text.contains("trash"), "{}", moved.text);
+    let sure = form(&moved.text, "/memories/move");
+    ann.post("/api/memory", json!({"text": "One more", "source": "odd tool"})).await.ok();
+    let again = browser.submit("/memories/move", &sure).await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    assert!(again.text.contains("nothing was moved"), "{}", again.text);
+    let sure = form(&again.text, "/memories/move");
+    let moved = browser.submit("/memories/move", &sure).await;
+    assert!(browser.follow(&moved).await.contains("61 memories were moved."));
+    assert_eq!(count(&browser.page(&format!("/memories?bucket={travel}")).await), "1–50 of 61 memories");
     let one = ids(&page)[0].clone();
     for (format, kind, start) in [
         ("json", "application/json", "{\"version\":1"),
@@ -314,7 +325,7 @@ async fn a_chosen_memory_is_moved_and_exported(engine: Engine) {
         assert!(file.text.starts_with(start) && file.text.matches("Fact number").count() == 1, "{}", file.text);
     }
     let all = browser.submit("/memories/export", &chosen(&page, &[("all", "1"), ("format", "csv")])).await;
-    assert_eq!(all.text.lines().count(), 61);
+    assert_eq!(all.text.lines().count(), 62);
     for wrong in ["", "x", "1"] {
         let refused = browser.submit("/memories/move", &chosen(&page, &[("id", &one), ("to_bucket", wrong)])).await;
         assert!(refused.status.is_client_error(), "{wrong}: {refused:?}");

@@ -16,6 +16,7 @@ on_both_engines!(
     plots_have_a_bar_for_each_day_and_week,
     a_bar_has_the_number_of_its_day,
     searches_are_in_the_plots_of_their_account_alone,
+    how_the_server_is_doing_is_for_its_owner,
     what_the_trash_lets_go_of_next_is_said,
     sources_are_named_and_counted_and_never_markup,
     an_overview_of_another_time_is_refused,
@@ -137,13 +138,27 @@ async fn searches_are_in_the_plots_of_their_account_alone(engine: Engine) {
         ann.get("/api/memory?query=rye").await.ok();
     }
     ann.post("/api/chat-history/inject", json!({"query": "rye"})).await.ok();
-    let page = Browser::signed_in(&server, "ann").await.page("/").await;
+    let mut browser = Browser::signed_in(&server, "ann").await;
+    // What is looked for on the pages is not.
+    for path in ["/memories?q=rye", "/recall?q=rye"] {
+        assert!(browser.page(path).await.contains("<mark>"), "{path}");
+    }
+    let page = browser.page("/").await;
     let searches = plot(&page, "searches");
     assert!(searches.contains("3 of memories, 1 of conversations"), "{searches}");
     assert!(bars(searches).1[0].ends_with(", searches: 4, of conversations: 1"), "{searches}");
     assert_eq!(bars(plot(&page, "recall-time")).1.len(), 1);
     let page = Browser::signed_in(&server, "bob").await.page("/").await;
     assert!(plot(&page, "searches").contains("Nothing in this time."), "{page}");
+}
+
+async fn how_the_server_is_doing_is_for_its_owner(engine: Engine) {
+    let server = Server::start(engine).await;
+    // The first account is the owner's; the file of the database has the rows of both.
+    let owner = Browser::of_new_user(&server, "ann").await.page("/").await;
+    let other = Browser::of_new_user(&server, "bob").await.page("/").await;
+    assert!(owner.contains("for all accounts together"), "{owner}");
+    assert!(!other.contains("for all accounts together"), "{other}");
 }
 
 async fn what_the_trash_lets_go_of_next_is_said(engine: Engine) {
