@@ -155,8 +155,11 @@ async fn searches_are_in_the_plots_of_their_account_alone(engine: Engine) {
 async fn how_the_server_is_doing_is_for_its_owner(engine: Engine) {
     let server = Server::start(engine).await;
     // The first account is the owner's; the file of the database has the rows of both.
-    let owner = Browser::of_new_user(&server, "ann").await.page("/").await;
-    let other = Browser::of_new_user(&server, "bob").await.page("/").await;
+    for name in ["ann", "bob"] {
+        server.user(name).await.remember("One").await;
+    }
+    let owner = Browser::signed_in(&server, "ann").await.page("/").await;
+    let other = Browser::signed_in(&server, "bob").await.page("/").await;
     assert!(owner.contains("for all accounts together"), "{owner}");
     assert!(!other.contains("for all accounts together"), "{other}");
 }
