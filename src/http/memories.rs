@@ -496,8 +496,8 @@ pub enum DeleteByFilterResponse {
 /// Delete memories by a filter, in two steps
 ///
 /// First with `dryRun: true`; then the same filter with the `confirmationToken`
-/// of the answer. Where other memories match by then, nothing is deleted and
-/// the answer is 409.
+/// of the answer. Where other memories match by then, or one has changed, nothing
+/// is deleted and the answer is 409.
 #[utoipa::path(
     post, path = "/api/memories/delete-by-filter", operation_id = "DeleteMemoriesByFilter", tag = "memories",
     request_body = DeleteByFilterRequest,

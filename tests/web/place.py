@@ -82,9 +82,10 @@ class Account:
         query = {"purge": "true"} if purge else None
         return self.call("POST", "/api/memories/bulk-delete", {"memoryIds": list(ids)}, query)
 
-    def counts(self):
-        """How many memories there are."""
-        return sum(bucket["memoryCount"] for bucket in self.call("GET", "/api/buckets", query={"v": 2}))
+    def counts(self, bucket=None):
+        """How many memories there are, in all buckets or in one."""
+        buckets = self.call("GET", "/api/buckets", query={"v": 2})
+        return sum(one["memoryCount"] for one in buckets if bucket in (None, one["name"]))
 
     def finds(self, query):
         """The texts of the memories that a search finds."""

@@ -137,6 +137,27 @@ def select_rows(place):
         person.expects_nothing_wrong()
 
 
+def move_all_that_match(place):
+    """Before all that match is moved, it is said how many from where."""
+    place.owner.has_bucket("Kitchen")
+    place.owner.remembers(*[f"Shelf {number} has jam." for number in range(70)], "The cellar has cider.")
+    with place.owner_at_home() as person:
+        person.goes_to("Memories")
+        person.presses("Filters and order")
+        person.types_into("Search memories", "jam")
+        person.follows("70 memories with every word")
+        person.checks("Select all 70 that match")
+        person.chooses("Bucket to move them to", "Kitchen")
+        person.presses("Move")
+        dialog = person.within("dialog")
+        dialog.sees("Move 70 memories to “Kitchen”?")
+        dialog.sees("70 from General")
+        dialog.presses("Move 70 memories")
+        person.sees("70 memories were moved.")
+        expect(place.owner.counts("Kitchen") == 70, "Others than these are moved, or not all of these")
+        person.expects_nothing_wrong()
+
+
 def delete_5000_and_undo(place):
     """All that a filter matches are selected, counted, deleted at once, and put back."""
     place.owner.has_bucket("Imported")
@@ -368,6 +389,7 @@ STORIES = [
     consent,
     add_search_edit_and_undo,
     select_rows,
+    move_all_that_match,
     delete_5000_and_undo,
     purge_and_find_nothing,
     the_trash_gives_back_and_purges,

@@ -154,8 +154,8 @@ fn time(name: &str, written: Option<&str>) -> Result<Option<Micros>> {
 /// Delete conversations by a filter, in two steps
 ///
 /// First with `dryRun: true`; then the same filter with the `confirmationToken`
-/// of the answer. Where other conversations match by then, nothing is deleted and
-/// the answer is 409.
+/// of the answer. Where other conversations match by then, or one has changed,
+/// nothing is deleted and the answer is 409.
 #[utoipa::path(
     post, path = "/api/chat-history/delete-by-filter", operation_id = "DeleteConversationsByFilter", tag = "history",
     request_body = DeleteChatsByFilterRequest,
