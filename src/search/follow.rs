@@ -33,6 +33,14 @@ const PAGE: i64 = 500;
 /// What a memory takes in an index at least, in bytes, for judging one before it is loaded.
 const LEAST: usize = 400;
 
+impl rows::Position {
+    /// Whether an index as of this number can be brought up to it. One that is far
+    /// behind is as much work as one that is not there.
+    fn is_near(&self, seq: i64) -> bool {
+        seq >= self.listed_after && self.seq - seq <= READ_AT_ONCE
+    }
+}
+
 /// The indexes of a process.
 #[derive(Debug)]
 pub(super) struct Indexes {
@@ -102,9 +110,7 @@ impl Indexes {
     ) -> Result<Result<T, Lack>> {
         let Some(position) = rows::position(tx, account).await? else { return Ok(Err(Lack::IndexTooLarge)) };
         let kept = self.kept((account, corpus));
-        // One that is far behind is as much work as one that is not there.
-        let near = |seq: &i64| *seq >= position.listed_after && position.seq - *seq <= READ_AT_ONCE;
-        let has_grown = match kept.read(Index::seq).filter(near) {
+        let has_grown = match kept.read(Index::seq).filter(|seq| position.is_near(*seq)) {
             Some(seq) if seq >= position.seq => false,
             Some(seq) => kept.apply(&changes(tx, corpus, account, space, seq, position.seq).await?),
             None => {
@@ -147,7 +153,8 @@ impl Indexes {
             async move { Ok((rows::position(tx, *account).await?, rows::count(tx, *corpus, *account).await?)) }.boxed()
         });
         let (Some(position), count) = begin.await? else { return Ok(()) };
-        if !self.may_fit(count) {
+        // Whoever asked for it may have found it missing just before it was there.
+        if !self.may_fit(count) || kept.read(Index::seq).is_some_and(|seq| position.is_near(seq)) {
             return Ok(());
         }
         let mut index = Index::default();

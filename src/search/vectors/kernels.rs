@@ -10,57 +10,107 @@ use multiversion::multiversion;
 
 use super::{LANES, PLANES};
 
-/// The first pass over blocks of [`LANES`] rows: the rows, counted from
-/// the first block's, for which `factor * (offset - differing)` is at least
-/// `least`. `differing` is the number of the row's sign bits that differ from
-/// each plane of the query, times the plane's weight.
+/// What stands for a value of a row, in standard deviations: one that is not marked, and one that is.
+pub const LOW: f32 = 0.4528;
+pub const HIGH: f32 = 1.5104;
+
+/// What the first pass reads of rows: of the bits one element for each word of each block, of the numbers one for
+/// each block.
+pub struct Codes<'a> {
+    pub signs: &'a [[u64; LANES]],
+    pub factors: &'a [[f32; LANES]],
+    pub marks: &'a [[u64; LANES]],
+    pub finer: &'a [[f32; LANES]],
+}
+
+/// What a row must have to pass.
+pub struct Bound {
+    /// By its signs alone, `factor * (offset - differing)` must be at least `least`.
+    pub offset: f32,
+    pub least: f32,
+    /// By signs and marks, `finer * unit * product` and so many deviations must be at least `cosine`.
+    pub unit: f32,
+    pub deviations: f32,
+    pub cosine: f32,
+    /// Numbers in a row.
+    pub dimensions: f32,
+    /// The greatest value of the query.
+    pub levels: f32,
+}
+
+impl Bound {
+    /// Whether a row passes by its signs and its marks, which are `ones`. `differing` is the number of signs that
+    /// differ from each plane of the query, times the plane's weight, and `marked` those of them that are marked.
+    #[inline]
+    fn holds(&self, finer: f32, differing: f32, marked: f32, ones: f32) -> bool {
+        let product = LOW * (self.levels * self.dimensions - 2.0 * differing)
+            + (HIGH - LOW) * (self.levels * ones - 2.0 * marked);
+        let square = LOW * LOW * self.dimensions + (HIGH * HIGH - LOW * LOW) * ones;
+        let deviation = (square * finer * finer - 1.0).max(0.0).sqrt();
+        finer * self.unit * product + self.deviations * deviation >= self.cosine
+    }
+}
+
+/// The first pass over blocks of [`LANES`] rows: the rows, counted from the first block's, that pass. The marks are
+/// read only of blocks in which a row passes by its signs.
 ///
-/// `codes` has one element for each word of each block, `factors` one for each
-/// block, `planes` one for each word, least weight first.
+/// `planes` has one element for each word, least weight first.
 // Without VPOPCNTQ, the scalar POPCNT was measured to be as fast as what AVX2 makes of this.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vpopcntdq", "x86_64+popcnt"))]
-pub fn first_pass(
-    codes: &[[u64; LANES]],
-    factors: &[[f32; LANES]],
-    planes: &[[u64; PLANES]],
-    offset: f32,
-    least: f32,
-    rows: &mut Vec<u32>,
-) {
+pub fn first_pass(codes: &Codes<'_>, planes: &[[u64; PLANES]], bound: &Bound, rows: &mut Vec<u32>) {
+    let words = planes.len();
     // One more than there are rows, for what is written after the last that passes.
-    rows.resize(factors.len() * LANES + 1, 0);
+    rows.resize(codes.factors.len() * LANES + 1, 0);
     let mut count = 0;
-    let blocks = codes.chunks_exact(planes.len()).zip(factors);
-    for (first, (block, factors)) in (0..).step_by(LANES).zip(blocks) {
+    let signs = codes.signs.chunks_exact(words).zip(codes.factors);
+    let marks = codes.marks.chunks_exact(words).zip(codes.finer);
+    for (first, ((signs, factors), (marks, finer))) in (0..).step_by(LANES).zip(signs.zip(marks)) {
         let mut differing = [0_u64; LANES];
-        for (word, planes) in block.iter().zip(planes) {
+        for (signs, planes) in signs.iter().zip(planes) {
             for lane in 0..LANES {
                 let mut weighted = 0;
                 for plane in planes.iter().rev() {
-                    weighted = 2 * weighted + u64::from((word[lane] ^ plane).count_ones());
+                    weighted = 2 * weighted + u64::from((signs[lane] ^ plane).count_ones());
                 }
                 differing[lane] += weighted;
             }
         }
+        let differing = differing.map(small);
         let mut passing = [false; LANES];
         for lane in 0..LANES {
-            #[expect(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                reason = "at most 15 times the bits"
-            )]
-            let differing = differing[lane] as u32 as f32;
-            passing[lane] = factors[lane] * (offset - differing) >= least;
+            passing[lane] = factors[lane] * (bound.offset - differing[lane]) >= bound.least;
         }
-        if passing.iter().fold(false, |any, passing| any | passing) {
-            // Without a branch on each, which could not be foretold.
-            for (row, passing) in (first..).zip(passing) {
-                rows[count] = row;
-                count += usize::from(passing);
+        if !passing.iter().fold(false, |any, passing| any | passing) {
+            continue;
+        }
+        let (mut marked, mut ones) = ([0_u64; LANES], [0_u64; LANES]);
+        for ((signs, marks), planes) in signs.iter().zip(marks).zip(planes) {
+            for lane in 0..LANES {
+                let mut weighted = 0;
+                for plane in planes.iter().rev() {
+                    weighted = 2 * weighted + u64::from(((signs[lane] ^ plane) & marks[lane]).count_ones());
+                }
+                marked[lane] += weighted;
+                ones[lane] += u64::from(marks[lane].count_ones());
             }
+        }
+        let (marked, ones) = (marked.map(small), ones.map(small));
+        for lane in 0..LANES {
+            passing[lane] &= bound.holds(finer[lane], differing[lane], marked[lane], ones[lane]);
+        }
+        // Without a branch on each, which could not be foretold.
+        for (row, passing) in (first..).zip(passing) {
+            rows[count] = row;
+            count += usize::from(passing);
         }
     }
     rows.truncate(count);
+}
+
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "at most 15 times the bits")]
+#[inline]
+fn small(count: u64) -> f32 {
+    count as u32 as f32
 }
 
 /// Reads a value of each cache line of the rows and nothing else, so that the

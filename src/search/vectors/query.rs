@@ -4,6 +4,7 @@ use std::f32::consts::FRAC_PI_2;
 
 use super::PLANES;
 use super::chunk::norm;
+use super::kernels::Bound;
 
 /// The greatest value of the query in the first pass, in units: all of [`PLANES`] set.
 const LEVELS: f32 = 15.0;
@@ -48,19 +49,26 @@ impl Query {
         Some(Self { values, inverse_norm: norm.recip(), planes, unit: norm / product })
     }
 
-    /// The `offset` and `least` of [`super::kernels::first_pass`] for which a row
-    /// passes if its cosine may be at least this.
+    /// What a row must have to pass if its cosine may be at least this.
     ///
-    /// With the factor f, the estimate is f · unit · (15 d - 2 · differing), and
+    /// With the factor f of its signs, the estimate is f · unit · (15 d - 2 · differing), and
     /// the row passes if that plus [`CONFIDENCE`] deviations is at least the
     /// cosine. By the tangent, a deviation is √(1 - cosine²) · (g₀ √d f - 1) /
     /// √((g₀² - 1) (d - 1)), linear in f.
     #[expect(clippy::cast_precision_loss, reason = "a vector has far fewer dimensions")]
-    pub fn bound(&self, cosine: f32) -> (f32, f32) {
+    pub fn bound(&self, cosine: f32) -> Bound {
         let dimensions = self.values.len() as f32;
         let deviations = CONFIDENCE * (1.0 - cosine * cosine).max(0.0).sqrt();
         let margin = deviations / ((FRAC_PI_2 - 1.0) * (dimensions - 1.0).max(1.0)).sqrt();
         let slope = margin * (FRAC_PI_2 * dimensions).sqrt();
-        (f32::midpoint(LEVELS * dimensions, slope / self.unit), (cosine + margin) / (2.0 * self.unit))
+        Bound {
+            offset: f32::midpoint(LEVELS * dimensions, slope / self.unit),
+            least: (cosine + margin) / (2.0 * self.unit),
+            unit: self.unit,
+            deviations: deviations / (dimensions - 1.0).max(1.0).sqrt(),
+            cosine,
+            dimensions,
+            levels: LEVELS,
+        }
     }
 }
