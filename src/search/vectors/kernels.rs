@@ -23,32 +23,21 @@ pub struct Codes<'a> {
     pub finer: &'a [[f32; LANES]],
 }
 
-/// What a row must have to pass.
+/// What a row must have to pass, as sums of what is known of it; see [`super::query::Query::bound`].
 pub struct Bound {
     /// By its signs alone, `factor * (offset - differing)` must be at least `least`.
     pub offset: f32,
     pub least: f32,
-    /// By signs and marks, `finer * unit * product` and so many deviations must be at least `cosine`.
-    pub unit: f32,
-    pub deviations: f32,
-    pub cosine: f32,
-    /// Numbers in a row.
-    pub dimensions: f32,
-    /// The greatest value of the query.
-    pub levels: f32,
-}
-
-impl Bound {
-    /// Whether a row passes by its signs and its marks, which are `ones`. `differing` is the number of signs that
-    /// differ from each plane of the query, times the plane's weight, and `marked` those of them that are marked.
-    #[inline]
-    fn holds(&self, finer: f32, differing: f32, marked: f32, ones: f32) -> bool {
-        let product = LOW * (self.levels * self.dimensions - 2.0 * differing)
-            + (HIGH - LOW) * (self.levels * ones - 2.0 * marked);
-        let square = LOW * LOW * self.dimensions + (HIGH * HIGH - LOW * LOW) * ones;
-        let deviation = (square * finer * finer - 1.0).max(0.0).sqrt();
-        finer * self.unit * product + self.deviations * deviation >= self.cosine
-    }
+    /// By signs and marks, `finer * product + finer² * of_square` must be at least `enough`, where `product` is
+    /// `base - differing * by_differing + ones * by_ones - marked * by_marked`, and `of_square` is
+    /// `square + ones * by_one`.
+    pub base: f32,
+    pub by_differing: f32,
+    pub by_ones: f32,
+    pub by_marked: f32,
+    pub square: f32,
+    pub by_one: f32,
+    pub enough: f32,
 }
 
 /// The first pass over blocks of [`LANES`] rows: the rows, counted from the first block's, that pass. The marks are
@@ -96,7 +85,10 @@ pub fn first_pass(codes: &Codes<'_>, planes: &[[u64; PLANES]], bound: &Bound, ro
         }
         let (marked, ones) = (marked.map(small), ones.map(small));
         for lane in 0..LANES {
-            passing[lane] &= bound.holds(finer[lane], differing[lane], marked[lane], ones[lane]);
+            let product = bound.base - differing[lane] * bound.by_differing + ones[lane] * bound.by_ones
+                - marked[lane] * bound.by_marked;
+            let square = bound.square + ones[lane] * bound.by_one;
+            passing[lane] &= finer[lane] * (product + finer[lane] * square) >= bound.enough;
         }
         // Without a branch on each, which could not be foretold.
         for (row, passing) in (first..).zip(passing) {

@@ -4,7 +4,7 @@ use std::f32::consts::FRAC_PI_2;
 
 use super::PLANES;
 use super::chunk::norm;
-use super::kernels::Bound;
+use super::kernels::{Bound, HIGH, LOW};
 
 /// The greatest value of the query in the first pass, in units: all of [`PLANES`] set.
 const LEVELS: f32 = 15.0;
@@ -12,6 +12,9 @@ const LEVELS: f32 = 15.0;
 /// of the vectors that are just near enough is missed at 2.5, and fewer of the
 /// nearer ones; at 2, one in 44.
 const CONFIDENCE: f32 = 2.5;
+
+/// Which part of the square of a random vector its signs and marks don't tell (Max, as for the edge of a mark).
+const DISTORTION: f32 = 0.1175;
 
 /// A query that is not all zeros.
 pub struct Query {
@@ -55,20 +58,30 @@ impl Query {
     /// the row passes if that plus [`CONFIDENCE`] deviations is at least the
     /// cosine. By the tangent, a deviation is √(1 - cosine²) · (g₀ √d f - 1) /
     /// √((g₀² - 1) (d - 1)), linear in f.
+    ///
+    /// With the factor e of signs and marks, where o are the values that they stand for, it is
+    /// e · ⟨o, q⟩, and a deviation √(1 - cosine²) · √((e² |o|² - 1) / (d - 1)), which has a
+    /// tangent in e² |o|²: [`DISTORTION`] says where it touches.
     #[expect(clippy::cast_precision_loss, reason = "a vector has far fewer dimensions")]
     pub fn bound(&self, cosine: f32) -> Bound {
         let dimensions = self.values.len() as f32;
         let deviations = CONFIDENCE * (1.0 - cosine * cosine).max(0.0).sqrt();
-        let margin = deviations / ((FRAC_PI_2 - 1.0) * (dimensions - 1.0).max(1.0)).sqrt();
+        let rest = (dimensions - 1.0).max(1.0);
+        let margin = deviations / ((FRAC_PI_2 - 1.0) * rest).sqrt();
         let slope = margin * (FRAC_PI_2 * dimensions).sqrt();
+        let (touches, finer) = (1.0 / (1.0 - DISTORTION), deviations / rest.sqrt());
+        let root = (touches - 1.0).sqrt();
+        let by_square = finer / (2.0 * root);
         Bound {
             offset: f32::midpoint(LEVELS * dimensions, slope / self.unit),
             least: (cosine + margin) / (2.0 * self.unit),
-            unit: self.unit,
-            deviations: deviations / (dimensions - 1.0).max(1.0).sqrt(),
-            cosine,
-            dimensions,
-            levels: LEVELS,
+            base: self.unit * LOW * LEVELS * dimensions,
+            by_differing: self.unit * LOW * 2.0,
+            by_ones: self.unit * (HIGH - LOW) * LEVELS,
+            by_marked: self.unit * (HIGH - LOW) * 2.0,
+            square: by_square * LOW * LOW * dimensions,
+            by_one: by_square * (HIGH * HIGH - LOW * LOW),
+            enough: cosine - finer * root + by_square * touches,
         }
     }
 }
