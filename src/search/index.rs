@@ -231,10 +231,12 @@ impl Index {
             Some((vectors, query)) => vectors.cosines(&slots, query.values()),
             None => vec![None; slots.len()],
         };
+        let known: Vec<(u32, f32)> =
+            slots.iter().zip(&cosines).filter_map(|(slot, cosine)| Some((*slot, (*cosine)?))).collect();
         let mut candidates: HashMap<u32, (f32, Option<f32>)> = HashMap::with_capacity(2 * depth.min(DEPTH));
         candidates.extend(by_words.into_iter().zip(cosines).map(|((slot, bm25), cosine)| (slot, (bm25, cosine))));
         if let Some((vectors, query)) = dense {
-            for (slot, cosine) in vectors.nearest(query.values(), depth, accept) {
+            for (slot, cosine) in vectors.nearest_beside(&known, query.values(), depth, accept) {
                 candidates.entry(slot).or_insert_with(|| (self.lexical.score(&terms, slot), Some(cosine)));
             }
         }

@@ -190,7 +190,23 @@ impl Vectors {
     /// If the query has another number of dimensions.
     #[must_use]
     pub fn nearest(&self, query: &[i8], k: usize, accept: impl Fn(u32) -> bool) -> Vec<(u32, f32)> {
-        self.search(query, k, accept, false)
+        self.search(query, k, &[], accept, false)
+    }
+
+    /// As [`Self::nearest`], with accepted slots whose cosines are known already. The
+    /// nearer they are, the fewer of the others have to be compared.
+    ///
+    /// # Panics
+    /// If the query has another number of dimensions.
+    #[must_use]
+    pub fn nearest_beside(
+        &self,
+        known: &[(u32, f32)],
+        query: &[i8],
+        k: usize,
+        accept: impl Fn(u32) -> bool,
+    ) -> Vec<(u32, f32)> {
+        self.search(query, k, known, accept, false)
     }
 
     /// As [`Self::nearest`], but compares every accepted vector: none is missed.
@@ -199,7 +215,7 @@ impl Vectors {
     /// If the query has another number of dimensions.
     #[must_use]
     pub fn nearest_exact(&self, query: &[i8], k: usize, accept: impl Fn(u32) -> bool) -> Vec<(u32, f32)> {
-        self.search(query, k, accept, true)
+        self.search(query, k, &[], accept, true)
     }
 
     /// How many slots the first pass alone does not rule out to have a cosine
@@ -218,16 +234,28 @@ impl Vectors {
         self.chunks.iter().map(count).sum()
     }
 
-    fn search(&self, query: &[i8], k: usize, accept: impl Fn(u32) -> bool, exact: bool) -> Vec<(u32, f32)> {
+    fn search(
+        &self,
+        query: &[i8],
+        k: usize,
+        known: &[(u32, f32)],
+        accept: impl Fn(u32) -> bool,
+        exact: bool,
+    ) -> Vec<(u32, f32)> {
         let Some(query) = self.query(query).filter(|_| k > 0) else { return Vec::new() };
         let mut best = Best::new(k);
+        for (slot, cosine) in known {
+            best.offer(Hit { cosine: *cosine, slot: *slot });
+        }
+        let mut known: Vec<u32> = known.iter().map(|(slot, _)| *slot).collect();
+        known.sort_unstable();
         let (mut rows, mut products) = (Vec::new(), Vec::new());
         for (first, chunk) in (0..).step_by(CHUNK).zip(&self.chunks) {
             match best.bound().filter(|_| !exact) {
                 Some(cosine) => chunk.candidates(&query, cosine, &mut rows),
                 None => chunk.all(&mut rows),
             }
-            rows.retain(|row| accept(first + row));
+            rows.retain(|row| accept(first + row) && known.binary_search(&(first + row)).is_err());
             for (row, cosine) in rows.iter().zip(chunk.cosines(&query, &rows, &mut products)) {
                 best.offer(Hit { cosine, slot: first + row });
             }
@@ -428,6 +456,34 @@ mod tests {
             let recall = recall(&vectors, &queries, k, |slot| slot % one_in == 0);
             assert!(recall >= 0.99, "{recall} of the best {k} of every {one_in}th");
         }
+    }
+
+    #[test]
+    fn what_is_known_is_found_once_and_spares_comparing_others() {
+        let mut random = Random(5);
+        let vectors = filled((0..12_000).map(|_| random.vector(64)), 64);
+        let (mut found, mut compared) = (0, [0, 0]);
+        for _ in 0..100 {
+            let query = random.vector(64);
+            let slots: Vec<u32> =
+                vectors.nearest_exact(&query, 40, |slot| slot % 3 == 0).iter().map(|hit| hit.0).collect();
+            let cosines = vectors.cosines(&slots, &query).into_iter().flatten();
+            let known: Vec<(u32, f32)> = slots.iter().copied().zip(cosines).collect();
+            for (known, compared) in [&known[..], &[]].into_iter().zip(&mut compared) {
+                let asked = std::cell::Cell::new(0);
+                let nearest = vectors.nearest_beside(known, &query, 20, |_| {
+                    asked.set(asked.get() + 1);
+                    true
+                });
+                *compared += asked.get();
+                let truth = vectors.nearest_exact(&query, 20, |_| true);
+                assert_eq!(nearest.len(), truth.len());
+                assert!(nearest.is_sorted_by(|a, b| a.1 >= b.1));
+                found += truth.iter().filter(|hit| nearest.contains(hit)).count();
+            }
+        }
+        assert!(found >= 4_000 * 99 / 100, "{found} of 4,000");
+        assert!(compared[0] * 2 < compared[1], "{compared:?}");
     }
 
     #[test]
