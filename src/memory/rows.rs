@@ -6,7 +6,7 @@ use super::{Memory, MemoryText, Version};
 use crate::clock::Micros;
 use crate::db::{Dialect, Row, Tx, Value};
 use crate::embed::Vector;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{AccountId, BucketId};
 use crate::search::{Embedding, Filter};
 
@@ -290,13 +290,16 @@ pub(super) async fn docs_oldest_first(tx: &mut Tx, account: AccountId, ids: &[St
     tx.rows(sql, &[account.0.into(), ids.into()]).await?.iter().map(|row| row.int(0)).collect()
 }
 
-/// How many memories a filter accepts, of these documents where some are given.
+/// How many memories a filter accepts, of these documents, which there are, where some are given.
 pub(super) async fn count_where(tx: &mut Tx, account: AccountId, filter: &Filter, docs: Option<&[i64]>) -> Result<i64> {
     if *filter == (Filter { bucket: filter.bucket, ..Filter::default() }) && docs.is_none() {
         let sql = "select cast(coalesce(sum(memory_count), 0) as bigint) from bucket \
                    where account_id = $1 and ($2 is null or id = $2)";
         let bucket = Value::Int(filter.bucket.map(|bucket| bucket.0));
         return tx.one(sql, &[account.0.into(), bucket]).await?.int(0);
+    }
+    if let Some(docs) = docs.filter(|_| *filter == Filter::default()) {
+        return i64::try_from(docs.len()).map_err(Error::internal);
     }
     let sql = one_of(three!("$7", ["select count(*) from memory m"], []), filter, docs);
     let mut values = condition_values(account, filter);

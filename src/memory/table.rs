@@ -153,6 +153,24 @@ pub async fn page(app: &App, caller: &Caller, ask: Ask) -> Result<Page> {
         .await
 }
 
+/// How many memories meet conditions.
+///
+/// # Errors
+/// As [`page`].
+pub async fn count(app: &App, caller: &Caller, conditions: Conditions) -> Result<i64> {
+    caller.require(Scope::Read)?;
+    let args = (caller.account, conditions.check()?);
+    app.db
+        .read(args, |tx, (account, checked)| {
+            async move {
+                let docs = checked.docs(tx, *account).await?;
+                rows::count_where(tx, *account, &checked.filter, docs.as_deref()).await
+            }
+            .boxed()
+        })
+        .await
+}
+
 #[cfg(test)]
 mod tests {
     use super::Cursor;

@@ -239,11 +239,10 @@ impl List {
         self.pager.next = is_more.then(|| address(skip + rows));
         self.rows = hits.into_iter().map(|hit| found(hit, &why)).collect();
         // The best hits are no set that can be deleted as a whole; those with all of the words are.
-        let exact = Ask { conditions: view.conditions(), limit: 1, ..Ask::default() };
-        match table::page(app, &of.caller, exact).await {
-            Ok(found) if found.total > 0 => {
+        match table::count(app, &of.caller, view.conditions()).await {
+            Ok(total) if total > 0 => {
                 let all = View { order: Some(Order::Newest), ..view.clone() };
-                self.exact = Some((all.address(&[]), count(found.total, MEMORIES)));
+                self.exact = Some((all.address(&[]), count(total, MEMORIES)));
             }
             // Too many words to be looked for all together.
             Ok(_) | Err(Error::Invalid(_)) => {}

@@ -119,6 +119,8 @@ async fn conditions_narrow_the_rows_and_their_number(engine: Engine) {
         let first: Vec<&str> = texts(&page).iter().filter_map(|text| text.split(' ').next()).collect();
         assert_eq!(first, expected, "{conditions:?}");
         assert_eq!(usize::try_from(page.total).expect("small"), expected.len(), "{conditions:?}");
+        let counted = table::count(&server.app, &caller, conditions.clone()).await.expect("counted");
+        assert_eq!(counted, page.total, "{conditions:?}");
         assert_eq!((page.previous, page.next), (None, None));
     }
 }
