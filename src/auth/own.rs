@@ -16,7 +16,7 @@ pub const MOST_TOKENS: usize = 100;
 /// The caller's tokens, oldest first, those that have expired too.
 ///
 /// # Errors
-/// [`Error::Forbidden`] for one who is not signed in and without the scope `admin`.
+/// [`Error::Forbidden`] for a token without the scope `admin`.
 pub async fn tokens(app: &App, caller: &Caller) -> Result<Vec<Token>> {
     caller.require_own()?;
     super::ops::tokens(app, caller.account).await
@@ -26,8 +26,8 @@ pub async fn tokens(app: &App, caller: &Caller) -> Result<Vec<Token>> {
 /// stored nowhere, and its description.
 ///
 /// # Errors
-/// [`Error::Forbidden`] for one who is not signed in and without the scope `admin` and for scopes that the caller
-/// has not, [`Error::Invalid`] for a name that is not 1 to 100 characters and for an
+/// [`Error::Forbidden`] for a token without the scope `admin`, and for scopes that
+/// the caller has not, [`Error::Invalid`] for a name that is not 1 to 100 characters and for an
 /// end that is over, [`Error::Conflict`] where there are [`MOST_TOKENS`] or one of
 /// this name.
 pub async fn create_token(
@@ -71,7 +71,7 @@ pub async fn create_token(
 /// Ends a token of the caller's, at once and on every node.
 ///
 /// # Errors
-/// [`Error::Forbidden`] for one who is not signed in and without the scope `admin`, [`Error::NotFound`].
+/// [`Error::Forbidden`] for a token without the scope `admin`, [`Error::NotFound`].
 pub async fn revoke_token(app: &App, caller: &Caller, id: &str) -> Result<()> {
     caller.require_own()?;
     let none = || Error::not_found("There is no token with that id; it may have been revoked already.");

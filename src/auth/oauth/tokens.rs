@@ -252,7 +252,7 @@ pub async fn authenticate(app: &App, addresses: &Addresses, header: Option<&str>
 /// What the caller's person allowed to clients, oldest first.
 ///
 /// # Errors
-/// [`Error::Forbidden`] without the scope `admin`.
+/// [`Error::Forbidden`] for a token without the scope `admin`.
 pub async fn grants(app: &App, caller: &Caller) -> Result<Vec<Grant>> {
     caller.require_own()?;
     app.db.read(caller.account, |tx, account| rows::grants(tx, *account).boxed()).await
@@ -261,7 +261,7 @@ pub async fn grants(app: &App, caller: &Caller) -> Result<Vec<Grant>> {
 /// Ends a grant with all its tokens, at once and on every node.
 ///
 /// # Errors
-/// [`Error::Forbidden`] without the scope `admin`, [`Error::NotFound`].
+/// [`Error::Forbidden`] for a token without the scope `admin`, [`Error::NotFound`].
 pub async fn end_grant(app: &App, caller: &Caller, grant: &str) -> Result<()> {
     caller.require_own()?;
     let none = || Error::not_found("There is no grant with that id; see GET /api/grants.");
