@@ -130,8 +130,8 @@ pub async fn delete(app: &App, caller: &Caller, id: BucketId, contents: Contents
 /// is what [`memory::delete::review`] of the bucket gave.
 ///
 /// # Errors
-/// As [`delete`]; [`Error::Conflict`] where other memories are in it by now, and
-/// nothing is deleted.
+/// As [`delete`]; [`Error::Conflict`] where other memories are in it by now or one
+/// was changed, and nothing is deleted.
 pub async fn delete_reviewed(
     app: &App,
     caller: &Caller,
@@ -164,13 +164,7 @@ pub async fn merge(app: &App, caller: &Caller, from: BucketId, into: BucketId) -
     }
     let draft = receipt::Draft::new(app, caller, Operation::DeleteBucket, false)?;
     let merged = app.db.write((draft, from, into), |tx, (draft, from, into)| {
-        async move {
-            let emptied = delete_in(tx, draft, *from, Contents::MoveTo(Some(*into)), None).await?;
-            // An empty bucket would be merged into one that there is not. The error undoes it.
-            existing(tx, draft.account, *into).await?;
-            Ok(emptied)
-        }
-        .boxed()
+        delete_in(tx, draft, *from, Contents::MoveTo(Some(*into)), None).boxed()
     });
     Ok(merged.await?.moved)
 }
