@@ -8,6 +8,7 @@ use crate::harness::{Engine, Place, Program, Server, command, on_both_engines, r
 on_both_engines!(
     what_one_server_changes_the_other_reads_next,
     a_token_revoked_on_the_command_line_ends_at_once_on_a_running_server,
+    a_token_of_another_user_is_no_admin_unless_that_is_said,
     writers_in_several_processes_all_succeed,
     four_processes_that_start_at_once_make_one_schema,
     servers_that_start_at_once_on_new_data_make_one_owner,
@@ -59,6 +60,23 @@ async fn a_token_revoked_on_the_command_line_ends_at_once_on_a_running_server(en
     assert_eq!(run(place, &["token", "revoke", "second", "--user", "ann"]).1, "Revoked 1.\n");
     second.get("/api/memory").await.error(401);
     ann.get("/api/memory").await.ok();
+}
+
+async fn a_token_of_another_user_is_no_admin_unless_that_is_said(engine: Engine) {
+    let server = Server::start(engine).await;
+    let place = server.place.as_ref().expect("its own");
+    // The first is the owner's.
+    for name in ["ann", "bob"] {
+        server.user(name).await;
+    }
+    for (user, scope, is_admin) in [("ann", None, true), ("bob", None, false), ("bob", Some("read,admin"), true)] {
+        let mut arguments = vec!["token", "create", "new", "--user", user];
+        arguments.extend(scope.iter().flat_map(|scope| ["--scope", scope]));
+        let token = run(place, &arguments).1;
+        let made = server.with_token(token.trim());
+        made.get("/api/memory").await.ok();
+        assert_eq!(made.get("/metrics").await.status.is_success(), is_admin, "{arguments:?}");
+    }
 }
 
 async fn writers_in_several_processes_all_succeed(engine: Engine) {

@@ -1,5 +1,6 @@
 //! A deletion is looked at first: how many memories, from which buckets.
 
+use commonplace::bucket;
 use commonplace::error::Error;
 use commonplace::id::BucketId;
 use commonplace::memory::delete::{self, Share};
@@ -14,6 +15,7 @@ on_both_engines!(
     a_review_counts_what_each_bucket_loses,
     what_was_reviewed_is_what_is_deleted,
     nothing_is_deleted_where_the_selection_is_another_by_now,
+    nothing_is_deleted_where_what_was_seen_was_changed,
     a_review_knows_no_memory_of_another_account,
     of_two_deletions_of_one_review_one_happens,
 );
@@ -89,6 +91,33 @@ async fn nothing_is_deleted_where_the_selection_is_another_by_now(engine: Engine
     let refused = delete::reviewed(&server.app, &caller, other, review.confirmation, false).await;
     assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
     assert_eq!(ann.texts().await.len(), 2);
+}
+
+async fn nothing_is_deleted_where_what_was_seen_was_changed(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (ann, caller) = person(&server, "ann").await;
+    let work = ann.bucket("Work").await;
+    let id = ann.remember("Green tea").await;
+    let change = async |change: serde_json::Value| {
+        let mut body = json!({"memoryId": id});
+        body.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
+        ann.post("/api/v2/memory/update", body).await.ok();
+    };
+    let named = || Selection::Ids(vec![id.clone()]);
+    for changed in [json!({"text": "Black tea"}), json!({"bucketId": work})] {
+        let review = delete::review(&server.app, &caller, named()).await.expect("a review");
+        change(changed).await;
+        let refused = delete::reviewed(&server.app, &caller, named(), review.confirmation, true).await;
+        assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+    }
+    let bucket = BucketId::parse(&work).expect("an id");
+    let inside = Filter { bucket: Some(bucket), ..Filter::default() };
+    let inside = Selection::Where(Conditions { filter: inside, query: None });
+    let review = delete::review(&server.app, &caller, inside).await.expect("a review");
+    change(json!({"text": "White tea"})).await;
+    let refused = bucket::ops::delete_reviewed(&server.app, &caller, bucket, review.confirmation, true).await;
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+    assert_eq!(ann.texts().await, ["White tea"]);
 }
 
 async fn a_review_knows_no_memory_of_another_account(engine: Engine) {

@@ -234,6 +234,9 @@ async fn what_is_purged_or_excluded_is_on_no_page(engine: Engine) {
         let page = browser.follow(&answer).await;
         assert!(page.contains("<strong>1</strong> gone for good"), "{page}");
         assert_eq!(page.contains("No import will bring it back."), to == "exclude", "{page}");
+        // The receipt says so, and no address.
+        let claimed = browser.page(&format!("{}&excluded=yes", answer.header("location").expect("a way on"))).await;
+        assert_eq!(claimed.contains("No import will bring it back."), to == "exclude", "{claimed}");
         for path in ["/conversations", "/conversations?q=kraken", "/recall?q=kraken+Bergen", "/", "/transfer"] {
             let page = browser.page(path).await.replace("value=\"kraken", "");
             assert!(!page.contains("Secret") && !page.contains("sleeps"), "{path}: {page}");
