@@ -143,7 +143,6 @@ def move_all_that_match(place):
     place.owner.remembers(*[f"Shelf {number} has jam." for number in range(70)], "The cellar has cider.")
     with place.owner_at_home() as person:
         person.goes_to("Memories")
-        person.presses("Filters and order")
         person.types_into("Search memories", "jam")
         person.follows("70 memories with every word")
         person.checks("Select all 70 that match")

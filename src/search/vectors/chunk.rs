@@ -54,8 +54,9 @@ impl Chunk {
     pub fn push(&mut self) -> usize {
         let row = self.inverse_norms.len();
         if row.is_multiple_of(LANES) {
+            let words = self.words();
             for bits in [&mut self.codes, &mut self.marks] {
-                bits.resize(bits.len() + self.dimensions.div_ceil(64), [0; LANES]);
+                bits.resize(bits.len() + words, [0; LANES]);
             }
             self.factors.push([0.0; LANES]);
             self.finer.push([0.0; LANES]);

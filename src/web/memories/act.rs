@@ -138,9 +138,10 @@ pub(in crate::web) async fn delete(
     let found = delete::review(&app, &form.by.caller, chosen.selection()?).await?;
     let days = app.config.trash_days;
     let fate = Fate { trash_days: (days > 0).then_some(days), reach: reach(&app) };
-    let (title, button) = match found.total {
-        0 => ("Nothing to delete".to_owned(), String::new()),
-        total => (format!("Delete {}?", count(total, MEMORIES)), format!("Delete {}", count(total, MEMORIES))),
+    let button = format!("Delete {}", count(found.total, MEMORIES));
+    let title = match found.total {
+        0 => "Nothing to delete".to_owned(),
+        _ => format!("{button}?"),
     };
     let review = Review { fate: Some(fate), problem, ..chosen.review(&form, found, "/memories/delete", title, button) };
     Ok(review.show(&form.by, &headers, PATH))
