@@ -108,14 +108,12 @@ pub fn places(text: &str, mut out: impl FnMut(Range<usize>, &str)) {
     // Where each character with its marks begins, folded and as written.
     let mut starts: Vec<(usize, usize)> = Vec::new();
     let (mut base, mut is_after_arabic) = (' ', false);
-    let mut rest = text.char_indices().peekable();
-    while let Some((at, first)) = rest.next() {
-        let mut end = at + first.len_utf8();
-        while let Some((_, mark)) = rest.next_if(|(_, c)| is_combining_mark(*c) || is_second_part(*c)) {
-            end += mark.len_utf8();
-        }
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let at = text.len() - rest.len();
+        let (mut run, after) = rest.split_at(end_of_first(rest));
+        rest = after;
         starts.push((folded.len(), at));
-        let mut run = &text[at..end];
         if first.is_ascii() {
             base = if first.is_ascii_alphanumeric() { first.to_ascii_lowercase() } else { ' ' };
             folded.push(base);
@@ -134,11 +132,36 @@ pub fn places(text: &str, mut out: impl FnMut(Range<usize>, &str)) {
     });
 }
 
+/// Where the first character of a text ends, in bytes, with what normalisation
+/// may make one character of with it. Invisible characters between them do not
+/// keep them apart; many of those are taken as one, lest each be looked at for
+/// each before it.
+fn end_of_first(text: &str) -> usize {
+    let starts_invisible = text.starts_with(is_invisible);
+    let mut end = 0;
+    for (at, c) in text.char_indices() {
+        let is_invisible = is_invisible(c);
+        if at == 0 || is_combining_mark(c) || is_second_part(c) || (starts_invisible && is_invisible) {
+            end = at + c.len_utf8();
+        } else if !is_invisible {
+            break;
+        }
+    }
+    end
+}
+
 /// Whether normalisation may make one character of this and the one before it,
-/// though it is no mark: vowels and final consonants of Korean syllables, and the
-/// narrow sound marks of Katakana.
+/// though it is no mark: vowels and final consonants of Korean syllables, vowels
+/// of Kirat Rai, and the narrow sound marks of Katakana.
 fn is_second_part(c: char) -> bool {
-    matches!(c, '\u{1160}'..='\u{11ff}' | '\u{d7b0}'..='\u{d7ff}' | '\u{ff9e}' | '\u{ff9f}' | '\u{ffa0}'..='\u{ffdc}')
+    matches!(
+        c,
+        '\u{1160}'..='\u{11ff}'
+            | '\u{3131}'..='\u{318e}'
+            | '\u{d7b0}'..='\u{d7ff}'
+            | '\u{ff9e}'..='\u{ffdc}'
+            | '\u{16d63}'..='\u{16d6a}'
+    )
 }
 
 /// The text in one form: letters and digits folded, marks that matter after
@@ -431,8 +454,25 @@ mod tests {
         assert_eq!(found("Straße №5 ﬁle"), ["Straße", "5", "ﬁle"]);
         assert_eq!(found("在北京, x"), ["在", "在北", "北", "北京", "京", "x"]);
         assert_eq!(found("ｶﾞｽ"), ["ｶﾞｽ"]);
+        assert_eq!(found("ｶ\u{200c}ﾞｽ\u{200d}"), ["ｶ\u{200c}ﾞｽ"]);
         assert_eq!(found("می\u{200c}روم"), ["می", "روم"]);
         assert_eq!(found(""), [""; 0]);
+    }
+
+    #[test]
+    fn whatever_normalisation_joins_to_the_character_before_is_known() {
+        let mut joined = std::collections::HashSet::new();
+        for c in '\0'..=char::MAX {
+            let mut parts = Vec::new();
+            decompose_canonical(c, |part| parts.push(part));
+            joined.extend(parts.into_iter().skip(1));
+        }
+        for c in '\0'..=char::MAX {
+            let first = std::iter::once(c).nfkd().next().unwrap();
+            if joined.contains(&first) || canonical_combining_class(first) != 0 {
+                assert!(is_combining_mark(c) || is_second_part(c), "{c:?} U+{:X}", u32::from(c));
+            }
+        }
     }
 
     proptest! {
@@ -444,7 +484,7 @@ mod tests {
 
         #[test]
         fn tokens_with_places_are_the_tokens_in_mixed_scripts(
-            text in "([a-zA-Z0-9 ,.é\u{301}ßﬁ№\u{627}-\u{64a}\u{200c}\u{200d}東京한국어\u{1100}-\u{11ff}ガｶﾞไทยก\u{93f}क\u{94d}😀\u{fe0f}]){0,24}",
+            text in "([a-zA-Z0-9 ,.é\u{301}ßﬁ№\u{627}-\u{64a}\u{200c}\u{200d}東京한국어\u{1100}-\u{11ff}ㄱㅏㄳガｶﾞไทยก\u{93f}क\u{94d}😀\u{fe0f}]){0,24}",
         ) {
             let found: Vec<String> = written(&text).into_iter().map(|(token, _)| token).collect();
             prop_assert_eq!(found, tokens_of(&text));
