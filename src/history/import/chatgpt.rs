@@ -20,7 +20,7 @@ use super::{Conversation, Message, Role};
 pub const FORMAT: Format = Format {
     platform: "chatgpt",
     name: "ChatGPT (conversations.json)",
-    layouts: &[Layout::Array(""), Layout::Array("conversations")],
+    layouts: &[Layout::Array(""), Layout::Array("conversations"), Layout::Whole],
     is,
     start: || Box::new(read),
 };
@@ -113,8 +113,9 @@ fn is(part: &[u8]) -> bool {
         _parent: Str<'a>,
     }
     let mut scratch = Vec::new();
+    let probe = parse::<Object<Probe<'_>>>(part, &mut scratch).ok().and_then(|probe| probe.0);
     // DeepSeek's export has the same shape, and other names for the times.
-    parse::<Probe<'_>>(part, &mut scratch).is_ok_and(|probe| probe.mapping.0.is_some() && probe.inserted_at.is_empty())
+    probe.is_some_and(|probe| probe.mapping.0.is_some() && probe.inserted_at.is_empty())
 }
 
 fn read(part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlow<()> {
@@ -208,8 +209,11 @@ fn shown(said: &Said<'_>) -> Option<(Role, String)> {
 /// What a marker in a text begins with, separates its fields by, and ends with.
 const MARKER: [char; 3] = ['\u{e200}', '\u{e202}', '\u{e201}'];
 
+/// How long a marker can be, in bytes.
+const LONGEST: usize = 20_000;
+
 /// The text without the markers that the page draws as links: spans in characters for private use, and `【12†L1】` in
-/// older exports. A marker of an entity becomes the entity's name, since that is what was read there.
+/// older exports. A marker with a name that was read there becomes that name.
 fn plain(text: &str) -> Cow<'_, str> {
     let text = text::without(Cow::Borrowed(text), "【", "】", |inner| inner.len() < 200 && inner.contains('†'));
     // All characters for private use have a first byte of 0xEE, or 0xEF with few others.
@@ -221,13 +225,9 @@ fn plain(text: &str) -> Cow<'_, str> {
     while let Some(begin) = rest.find(is_private) {
         kept.push_str(&rest[..begin]);
         rest = &rest[begin..];
-        let span = rest.strip_prefix(MARKER[0]).and_then(|inner| {
-            let end = inner.find([MARKER[0], MARKER[2], '\n'])?;
-            Some((&inner[..end], inner[end..].strip_prefix(MARKER[2])?))
-        });
-        match span {
+        match rest.strip_prefix(MARKER[0]).and_then(marker) {
             Some((inner, after)) => {
-                kept.push_str(&entity(inner).unwrap_or_default());
+                kept.push_str(&label(inner).unwrap_or_default());
                 rest = after;
             }
             None => rest = rest.trim_start_matches(is_private),
@@ -237,10 +237,31 @@ fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// The name in `entity␟["city","Paris","…"]`.
-fn entity(marker: &str) -> Option<String> {
-    let fields = marker.strip_prefix("entity")?.strip_prefix(MARKER[1])?;
-    serde_json::from_str::<Vec<String>>(fields).ok()?.into_iter().nth(1)
+/// What a marker has inside, after its first character, and what follows it. One that isn't closed, because the answer
+/// ends in it, goes to the end of the line.
+fn marker(text: &str) -> Option<(&str, &str)> {
+    let kind = text.trim_start_matches(|c: char| c.is_ascii_lowercase() || c == '_');
+    let is_named = kind.len() < text.len() && kind.starts_with(MARKER[1]);
+    let end = text.find([MARKER[0], MARKER[2]]);
+    match end.and_then(|end| Some((&text[..end], text[end..].strip_prefix(MARKER[2])?))) {
+        Some((inner, after)) if inner.len() <= LONGEST && (is_named || !inner.contains('\n')) => Some((inner, after)),
+        _ if is_named => Some(("", &text[text.find('\n').unwrap_or(text.len())..])),
+        _ => None,
+    }
+}
+
+/// The name in `entity␟["city","Paris","…"]`, `product_entity␟["id","Name"]` or `url␟name␟address`.
+fn label(marker: &str) -> Option<String> {
+    let (kind, fields) = marker.split_once(MARKER[1])?;
+    match kind {
+        "entity" | "product_entity" => serde_json::from_str::<Vec<String>>(fields).ok()?.into_iter().nth(1),
+        "url" => match fields.split_once(MARKER[1]) {
+            Some((name, address)) if address.starts_with("http") => Some(format!("{name} ({address})")),
+            Some((name, _)) => Some(name.to_owned()),
+            None => Some(fields.to_owned()),
+        },
+        _ => None,
+    }
 }
 
 fn is_private(c: char) -> bool {
@@ -411,6 +432,13 @@ mod tests {
         assert_eq!(plain("so\u{e200}cite\u{e202}turn0search1\u{e201}."), "so.");
         assert_eq!(plain("in \u{e200}entity\u{e202}[\"city\",\"Paris\",\"capital\"]\u{e201}!"), "in Paris!");
         assert_eq!(plain("a \u{e203}b\u{e204} \u{e200}open"), "a b open");
+        assert_eq!(plain("at \u{e200}url\u{e202}OpenAI\u{e202}https://o.ai\u{e201}."), "at OpenAI (https://o.ai).");
+        assert_eq!(plain("at \u{e200}url\u{e202}results\u{e202}turn0search0\u{e201}."), "at results.");
+        assert_eq!(plain("a \u{e200}product_entity\u{e202}[\"t1\",\"Radio\"]\u{e201}"), "a Radio");
+        assert_eq!(plain("a\u{e200}image_group\u{e202}{\"q\":\n[1]}\u{e201}b"), "ab");
+        assert_eq!(plain("cut \u{e200}cite\u{e202}turn0sea"), "cut ");
+        assert_eq!(plain("cut \u{e200}cite\u{e202}turn0sea\nnext"), "cut \nnext");
+        assert_eq!(plain("a \u{e200}Note\nb\u{e201}"), "a Note\nb");
         assert_eq!(plain("see【12†L1-L3】 【note】"), "see 【note】");
         assert_eq!(plain("日本語 café"), "日本語 café");
     }
@@ -471,8 +499,9 @@ mod tests {
     }
 
     #[test]
-    fn a_list_in_an_object_is_read_too() {
+    fn a_list_in_an_object_and_one_conversation_are_read_too() {
         let list = chain(vec![message("user", "q")]);
         assert_eq!(said(&one("chatgpt", &json!({"conversations": list}))), ["Human: q"]);
+        assert_eq!(said(&one("chatgpt", &list[0])), ["Human: q"]);
     }
 }

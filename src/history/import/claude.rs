@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::branch::{self, Node};
+use super::finish::either;
 use super::format::{Format, Layout, Place, Sink};
 use super::json::{Either, List, Object, Str, parse};
 use super::text::{self, Files, add};
@@ -45,17 +46,18 @@ struct Exported<'a> {
     created_at: Time,
     updated_at: Time,
     current_leaf_message_uuid: Str<'a>,
-    #[serde(alias = "messages")]
     chat_messages: List<Object<Said<'a>>>,
+    messages: List<Object<Said<'a>>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Said<'a> {
-    #[serde(borrow, alias = "id")]
+    #[serde(borrow)]
     uuid: Str<'a>,
-    #[serde(alias = "role")]
+    id: Str<'a>,
     sender: Str<'a>,
+    role: Str<'a>,
     text: Str<'a>,
     content: Either<'a, Block<'a>>,
     created_at: Time,
@@ -75,6 +77,8 @@ struct Block<'a> {
     content: Str<'a>,
     #[serde(rename = "contentBlocks")]
     blocks: List<Object<Inner<'a>>>,
+    timestamp: Time,
+    attachments: List<Object<Attachment<'a>>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -90,6 +94,7 @@ struct Inner<'a> {
 struct Attachment<'a> {
     #[serde(borrow)]
     file_name: Str<'a>,
+    name: Str<'a>,
     extracted_content: Str<'a>,
 }
 
@@ -98,7 +103,8 @@ fn is(part: &[u8]) -> bool {
     struct Probe {
         chat_messages: List<IgnoredAny>,
     }
-    parse::<Probe>(part, &mut Vec::new()).is_ok_and(|probe| probe.chat_messages.0.is_some())
+    parse::<Object<Probe>>(part, &mut Vec::new())
+        .is_ok_and(|Object(probe)| probe.is_some_and(|probe| probe.chat_messages.0.is_some()))
 }
 
 fn is_design(part: &[u8]) -> bool {
@@ -119,8 +125,9 @@ fn is_design(part: &[u8]) -> bool {
         #[serde(borrow, rename = "role")]
         _role: Str<'a>,
     }
-    parse::<Probe<'_>>(part, &mut Vec::new())
-        .is_ok_and(|probe| !probe.uuid.is_empty() && probe.project.0.is_some() && probe.messages.0.is_some())
+    parse::<Object<Probe<'_>>>(part, &mut Vec::new()).is_ok_and(|Object(probe)| {
+        probe.is_some_and(|probe| !probe.uuid.is_empty() && probe.project.0.is_some() && probe.messages.0.is_some())
+    })
 }
 
 fn read(part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlow<()> {
@@ -129,12 +136,12 @@ fn read(part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlow<()> {
         Ok(exported) => exported.0.unwrap_or_default(),
         Err(error) => return sink(place.failed(error)),
     };
-    let Some(said) = exported.chat_messages.0 else {
+    let Some(said) = exported.chat_messages.0.or(exported.messages.0) else {
         return sink(Item::Skipped { place: place.with_id(&exported.uuid), why: "no messages".into() });
     };
     let mut said: Vec<_> = said.into_iter().filter_map(|said| said.0).collect();
     let nodes: Vec<Node<'_>> =
-        said.iter().map(|said| Node { id: &said.uuid, parent: &said.parent_message_uuid }).collect();
+        said.iter().map(|said| Node { id: either(&said.uuid, &said.id), parent: &said.parent_message_uuid }).collect();
     // Older exports name no parents, and are of the shown branch alone.
     let tree = nodes.iter().skip(1).all(|node| !node.parent.is_empty()) && nodes.iter().all(|node| !node.id.is_empty());
     let branch = if tree {
@@ -145,15 +152,16 @@ fn read(part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlow<()> {
     let mut messages = Vec::with_capacity(branch.len());
     for at in branch {
         let said = std::mem::take(&mut said[at]);
-        let role = match &*said.sender {
+        let role = match either(&said.sender, &said.role) {
             "human" | "user" => Role::Human,
             "assistant" => Role::Assistant,
             _ => continue,
         };
         let text = shown(&said, role);
         if !text.is_empty() {
-            let created_at = said.created_at.0.or(exported.created_at.0);
-            messages.push(Message { id: said.uuid.0.into_owned(), role, text, created_at });
+            let design = if let Either::Object(content) = &said.content { content.timestamp.0 } else { None };
+            let created_at = said.created_at.0.or(design).or(exported.created_at.0);
+            messages.push(Message { id: either(&said.uuid, &said.id).to_owned(), role, text, created_at });
         }
     }
     let title = if exported.name.is_empty() { exported.title } else { exported.name };
@@ -193,8 +201,9 @@ fn shown(said: &Said<'_>, role: Role) -> String {
         add(&mut text, &text::without(Cow::Borrowed(&*said.text), fence, fence, placeholder));
     }
     let mut files = Files::default();
-    for file in said.attachments.iter().chain(said.files.iter()).filter_map(|file| file.0.as_ref()) {
-        files.add(&mut text, &file.file_name);
+    let of_design = if let Either::Object(content) = &said.content { &content.attachments[..] } else { &[] };
+    for file in said.attachments.iter().chain(said.files.iter()).chain(of_design).filter_map(|file| file.0.as_ref()) {
+        files.add(&mut text, either(&file.file_name, &file.name));
         add(&mut text, &file.extracted_content);
     }
     text
@@ -321,6 +330,29 @@ mod tests {
         assert_eq!(said(&read), ["Human: draw", "Assistant: done\n\nbigger"]);
         assert_eq!(read.messages[0].id.len(), 32);
         assert_eq!(one("claude", &design), read);
+    }
+
+    #[test]
+    fn times_and_files_of_a_design_are_read() {
+        let design = json!({"uuid": "d", "project": {"uuid": "p"}, "created_at": "2026-08-14T06:36:35Z", "messages": [
+            {"uuid": "1", "id": "x", "role": "user", "content": {"content": "redo", "attachments": [{"name": "a.png", "type": "image"}]}},
+            {"uuid": "2", "role": "assistant", "content": {"content": "done", "timestamp": "2026-08-14T06:37:10Z"}}]});
+        let read = one("claude", &design);
+        assert_eq!(said(&read), ["Human: redo\n\n[file: a.png]", "Assistant: done"]);
+        let times: Vec<String> = read.messages.iter().map(|message| message.created_at.unwrap().rfc3339()).collect();
+        assert_eq!(times, ["2026-08-14T06:36:35Z", "2026-08-14T06:37:10Z"]);
+        assert_eq!(read.messages[0].id, "1");
+    }
+
+    /// Dumps by other tools have a member under both of its names.
+    #[test]
+    fn a_member_under_two_names_loses_nothing() {
+        let mut message = message("1", "human", None);
+        message["id"] = "other".into();
+        message["role"] = "user".into();
+        let mut export = export(vec![message]);
+        export[0]["messages"] = json!([]);
+        assert_eq!(said(&one("claude", &export)), ["Human: said 1"]);
     }
 
     #[test]

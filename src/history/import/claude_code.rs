@@ -44,6 +44,7 @@ struct Line<'a> {
     is_compact_summary: Flag,
     is_api_error_message: Flag,
     message: Object<Said<'a>>,
+    attachment: Object<Attachment<'a>>,
     leaf_uuid: Str<'a>,
     summary: Str<'a>,
     ai_title: Str<'a>,
@@ -60,6 +61,25 @@ struct Said<'a> {
     stop_reason: Str<'a>,
 }
 
+/// What the program adds to a turn: of interest where it is what the person typed meanwhile.
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct Attachment<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Str<'a>,
+    prompt: Content<'a>,
+    command_mode: Str<'a>,
+    origin: Object<Origin<'a>>,
+    is_meta: Flag,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Origin<'a> {
+    #[serde(borrow)]
+    kind: Str<'a>,
+}
+
 /// A line that has a place in the chain of parents.
 struct Node {
     parent: String,
@@ -71,6 +91,8 @@ struct Node {
 
 enum What {
     Prompt(String),
+    /// A prompt that was typed while the turn went on.
+    Aside(String),
     /// An answer, or a part of one.
     Answer(String),
     /// A call of a tool or what it gave.
@@ -86,7 +108,10 @@ struct Session {
     id: String,
     /// The newest prompt's leaf, and the line that says so.
     leaf: Option<(String, usize)>,
-    titles: [String; 3],
+    titles: [String; 2],
+    /// Titles that the program made of branches, and the last message of each. Some versions wrote those of other
+    /// sessions, too.
+    summaries: Vec<(String, String)>,
     agents: usize,
     failed: Option<Item>,
     skipped: Tally,
@@ -134,6 +159,12 @@ fn prompt(content: &Content<'_>) -> String {
 }
 
 fn what(line: &Line<'_>) -> What {
+    if let Some(added) = &line.attachment.0 {
+        let is_command = &*added.kind == "queued_command" && &*added.command_mode == "prompt" && !added.is_meta.0;
+        let is_persons = added.origin.0.as_ref().is_none_or(|origin| matches!(&*origin.kind, "" | "human"));
+        let said = if is_command && is_persons { prompt(&added.prompt) } else { String::new() };
+        return if said.is_empty() { What::Nothing } else { What::Aside(said) };
+    }
     let Some(message) = &line.message.0 else { return What::Nothing };
     let has = |kind| message.content.blocks().iter().any(|(it, _)| *it == kind);
     match &*line.kind {
@@ -178,7 +209,7 @@ impl Parts for Session {
         match &*line.kind {
             "custom-title" => line.custom_title.trim().clone_into(&mut self.titles[0]),
             "ai-title" => line.ai_title.trim().clone_into(&mut self.titles[1]),
-            "summary" => line.summary.trim().clone_into(&mut self.titles[2]),
+            "summary" => self.summaries.push((line.leaf_uuid.to_string(), line.summary.trim().to_owned())),
             "last-prompt" if !line.leaf_uuid.is_empty() => {
                 self.leaf = Some((line.leaf_uuid.0.into_owned(), self.lines));
             }
@@ -208,7 +239,9 @@ impl Parts for Session {
             return sink(Item::Skipped { place: file.to_owned(), why: why.to_owned() });
         }
         let messages = self.messages();
-        let title = self.titles.iter().find(|title| !title.is_empty()).cloned().unwrap_or_default();
+        let own =
+            self.summaries.iter().rev().filter(|(leaf, _)| self.places.contains_key(leaf)).map(|(_, title)| title);
+        let title = self.titles.iter().chain(own).find(|title| !title.is_empty()).cloned().unwrap_or_default();
         let id = std::mem::take(&mut self.id);
         let place = Place { file, index: None, offset: 0 };
         give(Conversation { id, title, created_at: None, updated_at: None, messages }, place, sink)
@@ -220,10 +253,13 @@ impl Session {
         let parent = if line.parent_uuid.is_empty() { &line.logical_parent_uuid } else { &line.parent_uuid };
         let node = Node { parent: parent.0.to_string(), time: line.timestamp.0, line: self.lines, what: what(line) };
         match self.places.get(&*line.uuid) {
-            // Written again: the last counts, at the place of the first.
+            // Written again: the last counts, at the place of the first. When the program sums up what was said and
+            // keeps the end of it, the messages kept are written again below the summary.
             Some(at) => {
                 let old = &mut self.nodes[*at].1;
-                *old = Node { line: old.line, ..node };
+                let parent = std::mem::take(&mut old.parent);
+                let parent = if parent.is_empty() { node.parent } else { parent };
+                *old = Node { line: old.line, parent, ..node };
             }
             None => {
                 self.places.insert(line.uuid.0.to_string(), self.nodes.len());
@@ -256,6 +292,8 @@ impl Session {
             branch.push(at);
             let parent = &self.nodes[at].1.parent;
             next = match self.places.get(parent) {
+                // Kept messages that stand below the summary alone are what it follows on, too.
+                Some(parent) if seen[*parent] => (0..at).rev().find(|before| !seen[*before]),
                 Some(parent) => Some(*parent),
                 None if parent.is_empty() => None,
                 // A parent that isn't there: its line was lost, and the one before it is the best that is known.
@@ -264,6 +302,7 @@ impl Session {
         }
         branch.reverse();
         let mut turns = Turns::default();
+        let mut aside = None;
         for at in branch {
             let (id, node) = &mut self.nodes[at];
             let message = |role, text: &mut String| Message {
@@ -273,7 +312,13 @@ impl Session {
                 created_at: node.time,
             };
             match &mut node.what {
+                // What is typed meanwhile can be a message as well.
+                What::Prompt(text) if aside.take().as_ref() == Some(text) => {}
                 What::Prompt(text) => turns.prompt(message(Role::Human, text)),
+                What::Aside(text) => {
+                    aside = Some(text.clone());
+                    turns.aside(message(Role::Human, text));
+                }
                 What::Answer(text) => turns.answer(message(Role::Assistant, text)),
                 What::Tool => turns.tool(),
                 What::Nothing => {}
@@ -299,6 +344,15 @@ impl Turns {
         self.messages.extend(self.answer.take());
         self.messages.push(prompt);
         self.went_on = false;
+    }
+
+    /// The person says something and the turn goes on, unless it was over: a remark before a call of a tool is no
+    /// answer yet.
+    pub fn aside(&mut self, prompt: Message) {
+        if self.went_on {
+            self.answer = None;
+        }
+        self.prompt(prompt);
     }
 
     /// The assistant says something.
@@ -407,6 +461,65 @@ pub(super) mod tests {
         let items = read(&FORMAT, &format!("{SAMPLE}{again}"));
         assert_eq!(said(conversation(&items))[1], "Fixed:\n\nit was two typos.");
         assert_eq!(conversation(&items).messages.len(), 4);
+    }
+
+    #[test]
+    fn what_was_said_before_a_summary_stays_where_its_end_was_kept() {
+        let line = |uuid: &str, parent: &str, text: &str| {
+            let message = format!(r#"{{"role":"user","content":"{text}"}}"#);
+            format!(r#"{{"type":"user","uuid":"{uuid}","parentUuid":"{parent}","sessionId":"s","message":{message}}}"#)
+        };
+        let boundary =
+            r#"{"type":"system","uuid":"cut","parentUuid":null,"logicalParentUuid":"3","sessionId":"s"}"#.to_owned();
+        let summary = line("sum", "cut", "x").replace(r#""sessionId""#, r#""isCompactSummary":true,"sessionId""#);
+        let (one, gone, two, three) =
+            (line("1", "", "one"), line("9", "1", "taken back"), line("2", "1", "two"), line("3", "2", "three"));
+        let (kept, four) = (line("3", "sum", "three"), line("4", "3", "four"));
+        // The message kept stands below the summary alone, or there again.
+        for before in [vec![&one, &gone, &two], vec![&one, &two, &three, &gone]] {
+            let file = [before, vec![&boundary, &summary, &kept, &four]].concat();
+            let file: Vec<&str> = file.into_iter().map(String::as_str).collect();
+            assert_eq!(said(conversation(&read(&FORMAT, &file.join("\n")))), ["> one", "> two", "> three", "> four"]);
+        }
+    }
+
+    #[test]
+    fn what_is_typed_while_the_turn_goes_on_is_said() {
+        let queued = |uuid: &str, parent: &str, more: &str| {
+            format!(
+                r#"{{"type":"attachment","uuid":"{uuid}","parentUuid":"{parent}","sessionId":"s1","attachment":{{"type":"queued_command","prompt":"and tests","commandMode":"prompt"{more}}}}}"#
+            )
+        };
+        let spoken = r#","origin":{"kind":"human"}"#;
+        let read_with = |line: &str| {
+            let text = SAMPLE.replace(r#""uuid":"a4","parentUuid":"r1""#, r#""uuid":"a4","parentUuid":"q1""#);
+            said(conversation(&read(
+                &FORMAT,
+                &text.replacen(
+                    r#"{"type":"user","uuid":"sub""#,
+                    &format!("{line}\n{{\"type\":\"user\",\"uuid\":\"sub\""),
+                    1,
+                ),
+            )))
+        };
+        let with =
+            ["> Fix the <b>bug</b>", "> and tests", "Fixed:\n\nit was a typo.", "> /plan a new parser", "Right plan"];
+        assert_eq!(read_with(&queued("q1", "r1", spoken)), with);
+        assert_eq!(read_with(&queued("q1", "r1", "")), with);
+        let again = r#"{"type":"user","uuid":"q1","parentUuid":"q0","sessionId":"s1","message":{"role":"user","content":"and tests"}}"#;
+        assert_eq!(read_with(&format!("{}\n{again}", queued("q0", "r1", spoken))), with);
+        let without: Vec<&str> = with.iter().copied().filter(|said| *said != "> and tests").collect();
+        assert_eq!(read_with(&queued("q1", "r1", r#","origin":{"kind":"coordinator"}"#)), without);
+        assert_eq!(read_with(&queued("q1", "r1", r#","isMeta":true"#)), without);
+    }
+
+    #[test]
+    fn a_title_of_another_session_is_not_taken() {
+        let title =
+            |leaf: &str| format!("{{\"type\":\"summary\",\"summary\":\"Title of {leaf}\",\"leafUuid\":\"{leaf}\"}}\n");
+        let untitled: Vec<&str> = SAMPLE.lines().filter(|line| !line.contains("-title")).collect();
+        let file = format!("{}{}{}{}", title("x"), title("a5"), title("y"), untitled.join("\n"));
+        assert_eq!(conversation(&read(&FORMAT, &file)).title, "Title of a5");
     }
 
     #[test]

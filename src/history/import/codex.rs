@@ -2,9 +2,10 @@
 //! lines of `{timestamp, type, payload}`, in the oldest versions the bare payloads.
 //! It is read for the person's prompts and the answers that ended the turns.
 //!
-//! Both sides are recorded twice, as items sent to the model and as events shown.
-//! Of prompts the events are taken, because the program puts text of its own into
-//! the items; of answers the items, because every version has them.
+//! Both sides are recorded more than once, as items sent to the model and as events
+//! of one kind or another, depending on the version. Of prompts the events are taken
+//! where there are any, because the program puts text of its own into the items; of
+//! answers the items, because nearly every version has them.
 
 use std::ops::ControlFlow;
 
@@ -12,7 +13,7 @@ use serde::Deserialize;
 
 use super::claude_code::Turns;
 use super::content::Content;
-use super::finish::{Tally, give};
+use super::finish::{Tally, give, with_files};
 use super::format::{Format, Layout, Parts, Place, Sink};
 use super::json::{Either, Object, Str};
 use super::time::Time;
@@ -64,9 +65,21 @@ struct Payload<'a> {
     phase: Str<'a>,
     content: Content<'a>,
     message: Either<'a, Nothing>,
+    item: Object<Completed<'a>>,
+    last_agent_message: Str<'a>,
     source: Object<Source>,
     thread_source: Str<'a>,
     num_turns: Number,
+}
+
+/// What an event says that newer versions write instead of one for each kind.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Completed<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Str<'a>,
+    phase: Str<'a>,
+    content: Content<'a>,
 }
 
 #[derive(Deserialize, Default)]
@@ -101,11 +114,28 @@ struct Session {
 /// A prompt, or several at once, and what followed.
 #[derive(Default)]
 struct Turn {
-    shown: Vec<Text>,
-    sent: Vec<Text>,
+    prompts: Vec<(Record, Text)>,
     /// What the assistant did, in order.
     done: Vec<Done>,
 }
+
+/// In what form something was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Record {
+    /// As an item that was sent to the model, or came from it.
+    Item,
+    /// As an event of its own kind.
+    Event,
+    /// As an event that an item is completed.
+    Completed,
+    /// With the end of the turn.
+    End,
+}
+
+/// From where prompts are taken, the best first.
+const PROMPTS: [Record; 3] = [Record::Event, Record::Completed, Record::Item];
+/// From where answers are taken, the best first.
+const ANSWERS: [Record; 4] = [Record::Item, Record::Event, Record::Completed, Record::End];
 
 struct Text {
     id: String,
@@ -114,16 +144,20 @@ struct Text {
 }
 
 enum Done {
-    Item(Text),
-    Event(Text),
+    Said(Record, Text),
     /// Said while working, and marked so.
     Remark,
     Tool,
 }
 
 /// What stands in the person's messages without being said by the person.
-const WRAPPERS: [&str; 11] = [
+const WRAPPERS: [&str; 16] = [
     "environment_context",
+    "app-context",
+    "in-app-browser-context",
+    "codex_internal_context",
+    "recommended_plugins",
+    "response-annotations",
     "user_instructions",
     "turn_aborted",
     "user_shell_command",
@@ -136,10 +170,12 @@ const WRAPPERS: [&str; 11] = [
     "skills_instructions",
 ];
 
-/// What an editor writes before the prompt.
-const REQUEST: &str = "## My request for Codex:";
+/// What stands before the prompt where something else does, too, and how that begins.
+const REQUESTS: [&str; 2] = ["## My request for Codex:", "## My request:"];
+const CONTEXTS: [&str; 3] = ["# Context from my IDE setup:", FILES, "# Response annotations:"];
+const FILES: &str = "# Files mentioned by the user:";
 
-/// The person's words in a message.
+/// The person's words in a message, and the names of files that go with them.
 fn prompt(text: &str) -> String {
     let mut text = text.trim();
     if text.starts_with("# AGENTS.md") {
@@ -147,14 +183,30 @@ fn prompt(text: &str) -> String {
         text = text.rsplit_once("</INSTRUCTIONS>").map_or("", |(_, rest)| rest);
     }
     let text = wrappers::without(text, &WRAPPERS);
-    match text.split_once(REQUEST) {
-        Some((context, request)) if context.starts_with("# Context from my IDE setup:") => request.trim().to_owned(),
-        _ => text,
-    }
+    let is_context = |context: &str| context.is_empty() || CONTEXTS.iter().any(|begin| context.starts_with(begin));
+    let request =
+        REQUESTS.iter().filter_map(|heading| text.split_once(heading)).find(|(context, _)| is_context(context));
+    let Some((context, request)) = request else { return text };
+    let files = context.strip_prefix(FILES).unwrap_or_default().lines();
+    // `## name: path`
+    let names = files.filter_map(|line| Some(line.strip_prefix("## ")?.split_once(": ")?.0.to_owned()));
+    with_files(request, &names.collect::<Vec<_>>())
+}
+
+/// The person's words in all blocks of a message.
+fn prompts(content: &Content<'_>) -> String {
+    let blocks = content.blocks().into_iter().filter(|(kind, _)| matches!(*kind, "input_text" | "text"));
+    let texts: Vec<String> = blocks.map(|(_, text)| prompt(text)).filter(|text| !text.is_empty()).collect();
+    texts.join("\n\n")
+}
+
+/// The assistant's words in all blocks of a message.
+fn said(content: &Content<'_>) -> String {
+    content.text(&["output_text", "text", "Text"])
 }
 
 impl Session {
-    fn person(&mut self, text: Text, shown: bool) {
+    fn person(&mut self, record: Record, text: Text) {
         if text.text.is_empty() {
             return;
         }
@@ -162,7 +214,15 @@ impl Session {
             self.turns.push(Turn::default());
         }
         if let Some(turn) = self.turns.last_mut() {
-            if shown { turn.shown.push(text) } else { turn.sent.push(text) }
+            turn.prompts.push((record, text));
+        }
+    }
+
+    fn answer(&mut self, record: Record, phase: &str, text: Text) {
+        if phase == "commentary" {
+            self.assistant(Done::Remark);
+        } else if !text.text.is_empty() {
+            self.assistant(Done::Said(record, text));
         }
     }
 
@@ -177,33 +237,32 @@ impl Session {
         let id = id.to_owned();
         match role {
             "user" => {
-                let blocks = content.blocks().into_iter().filter(|(kind, _)| matches!(*kind, "input_text" | "text"));
-                let texts: Vec<String> = blocks.map(|(_, text)| prompt(text)).filter(|text| !text.is_empty()).collect();
-                self.person(Text { id, time, text: texts.join("\n\n") }, false);
+                self.person(Record::Item, Text { id, time, text: prompts(content) });
             }
-            "assistant" if phase == "commentary" => self.assistant(Done::Remark),
-            "assistant" => {
-                let text = content.text(&["output_text", "text"]);
-                if !text.is_empty() {
-                    self.assistant(Done::Item(Text { id, time, text }));
-                }
-            }
+            "assistant" => self.answer(Record::Item, phase, Text { id, time, text: said(content) }),
             // Of the developer and the system.
             _ => {}
         }
     }
 
     fn event(&mut self, payload: &Payload<'_>, time: Option<Micros>) {
-        let said = match &payload.message {
+        let message = match &payload.message {
             Either::Text(text) => text.as_ref(),
             _ => "",
         };
         let text = |text: String| Text { id: String::new(), time, text };
-        match &*payload.kind {
-            "user_message" => self.person(text(prompt(said)), true),
-            "agent_message" if &*payload.phase == "commentary" => self.assistant(Done::Remark),
-            "agent_message" if !said.trim().is_empty() => self.assistant(Done::Event(text(said.trim().to_owned()))),
-            "thread_rolled_back" => {
+        match (&*payload.kind, &payload.item.0) {
+            ("user_message", _) => self.person(Record::Event, text(prompt(message))),
+            ("agent_message", _) => self.answer(Record::Event, &payload.phase, text(message.trim().to_owned())),
+            ("item_completed", Some(item)) => match &*item.kind {
+                "UserMessage" => self.person(Record::Completed, text(prompts(&item.content))),
+                "AgentMessage" => self.answer(Record::Completed, &item.phase, text(said(&item.content))),
+                _ => {}
+            },
+            ("task_complete" | "turn_complete", _) => {
+                self.answer(Record::End, "", text(payload.last_agent_message.trim().to_owned()));
+            }
+            ("thread_rolled_back", _) => {
                 let kept = self.turns.len().saturating_sub(payload.num_turns.0);
                 self.skipped.add_many("turns that were taken back", self.turns.len() - kept);
                 self.turns.truncate(kept);
@@ -282,16 +341,17 @@ impl Session {
             Message { id, role, text: text.text, created_at: text.time }
         };
         for turn in std::mem::take(&mut self.turns) {
-            let prompts = if turn.shown.is_empty() { turn.sent } else { turn.shown };
-            for prompt in prompts {
+            let best = PROMPTS.into_iter().find(|best| turn.prompts.iter().any(|(record, _)| record == best));
+            for (_, prompt) in turn.prompts.into_iter().filter(|(record, _)| Some(*record) == best) {
                 turns.prompt(message(Role::Human, prompt));
             }
-            let items = turn.done.iter().any(|done| matches!(done, Done::Item(_)));
+            let is_said =
+                |best: &Record| turn.done.iter().any(|done| matches!(done, Done::Said(record, _) if record == best));
+            let best = ANSWERS.into_iter().find(is_said);
             for done in turn.done {
                 match done {
-                    Done::Item(text) => turns.answer(message(Role::Assistant, text)),
-                    Done::Event(text) if !items => turns.answer(message(Role::Assistant, text)),
-                    Done::Event(_) => {}
+                    Done::Said(record, text) if Some(record) == best => turns.answer(message(Role::Assistant, text)),
+                    Done::Said(..) => {}
                     Done::Remark | Done::Tool => turns.tool(),
                 }
             }
@@ -365,6 +425,46 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn newer_files_that_say_what_is_completed_are_read() {
+        let line = |kind: &str, payload: &str| {
+            format!(r#"{{"timestamp":"2026-08-19T01:48:10Z","type":"{kind}","payload":{payload}}}"#)
+        };
+        let sent = |role: &str, text: &str| {
+            let content =
+                format!(r#"[{{"type":"input_text","text":"{text}"}},{{"type":"output_text","text":"{text}"}}]"#);
+            line("response_item", &format!(r#"{{"type":"message","role":"{role}","content":{content}}}"#))
+        };
+        let done = |kind: &str, text: &str, more: &str| {
+            let item = format!(r#"{{"type":"{kind}","content":[{{"type":"Text","text":"{text}"}}]{more}}}"#);
+            line("event_msg", &format!(r#"{{"type":"item_completed","item":{item}}}"#))
+        };
+        let asked = |text: &str| done("UserMessage", text, "").replace("Text", "text");
+        let event = |kind: &str, member: &str, text: &str| {
+            line("event_msg", &format!(r#"{{"type":"{kind}","{member}":"{text}"}}"#))
+        };
+        let file = [
+            line("session_meta", r#"{"id":"n","timestamp":"2026-08-19T01:48:09Z"}"#),
+            sent("user", "<recommended_plugins>x</recommended_plugins>"),
+            sent("user", "<in-app-browser-context source='a'>x</in-app-browser-context>## My request:\\nOne?"),
+            asked("One?"),
+            done("AgentMessage", "Looking", r#","phase":"commentary""#),
+            done("AgentMessage", "First", ""),
+            sent("assistant", "First"),
+            event("task_complete", "last_agent_message", "First"),
+            asked("Two?"),
+            event("user_message", "message", "Two?"),
+            done("AgentMessage", "Second", ""),
+            event("task_complete", "last_agent_message", "Second"),
+            asked("Three?"),
+            event("task_complete", "last_agent_message", "Third"),
+            sent("user", "Four?"),
+        ];
+        let items = read(&FORMAT, &file.join("\n"));
+        let expected = ["> One?", "First", "> Two?", "Second", "> Three?", "Third", "> Four?"];
+        assert_eq!(said(conversation(&items)), expected);
+    }
+
+    #[test]
     fn sub_agents_are_left_out() {
         for meta in [r#""thread_source":"subagent""#, r#""source":{"subagent":{"thread_spawn":{}}}"#] {
             let json = SAMPLE.replacen(r#""source":"cli""#, meta, 1);
@@ -383,6 +483,19 @@ pub(super) mod tests {
             prompt("# Context from my IDE setup:\n\n## Open tabs:\n- a\n\n## My request for Codex:\nDo it\n"),
             "Do it"
         );
+        assert_eq!(
+            prompt(
+                "# Files mentioned by the user:\n\n## a.png: C:/tmp/a.png\n\nBeware.\n\n## My request:\nIs it right?"
+            ),
+            "Is it right?\n\n[file: a.png]"
+        );
+        assert_eq!(
+            prompt(
+                "# Response annotations:\n<response-annotations>[]</response-annotations>\n\n## My request for Codex:\nGo"
+            ),
+            "Go"
+        );
+        assert_eq!(prompt("What does this do?\n## My request:\nx"), "What does this do?\n## My request:\nx");
         assert_eq!(prompt("<b>is bold</b>, why?"), "<b>is bold</b>, why?");
     }
 

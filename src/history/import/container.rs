@@ -606,7 +606,9 @@ mod tests {
 
     #[test]
     fn an_unknown_format_names_the_known_ones() {
-        for bytes in [&b""[..], b"hello", b"[{\"a\":1}]", b"{}", b"\0\x01", &archive(&[("a.json", b"[]")], Deflated)] {
+        for bytes in
+            [&b""[..], b"hello", b"[{\"a\":1}]", b"[[[]]]", b"{}", b"\0\x01", &archive(&[("a.json", b"[]")], Deflated)]
+        {
             let message = import(bytes).1.unwrap_err().to_string();
             assert!(message.contains("known are: ") && message.contains("ChatGPT (conversations.json)"), "{message}");
         }

@@ -189,16 +189,12 @@ fn read(part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlow<()> {
 fn shown(said: &Said<'_>) -> Vec<(Role, String)> {
     let mut human = String::new();
     let mut assistant = String::new();
-    let mut files = Files::default();
+    let mut named = Vec::new();
     for fragment in said.fragments.iter().filter_map(|fragment| fragment.0.as_ref()) {
         match &*fragment.kind {
             "REQUEST" => add(&mut human, &fragment.content),
             "RESPONSE" => add(&mut assistant, &plain(&fragment.content)),
-            "FILE" => fragment
-                .files
-                .iter()
-                .filter_map(|file| file.0.as_ref())
-                .for_each(|file| files.add(&mut human, &file.file_name)),
+            "FILE" => named.extend(fragment.files.iter().filter_map(|file| file.0.as_ref())),
             // Thoughts, searches and tools are folded away.
             _ => {}
         }
@@ -210,8 +206,11 @@ fn shown(said: &Said<'_>) -> Vec<(Role, String)> {
             _ => {}
         }
     }
-    for file in said.files.iter().filter_map(|file| file.0.as_ref()) {
-        files.add(if assistant.is_empty() { &mut human } else { &mut assistant }, &file.file_name);
+    named.extend(said.files.iter().filter_map(|file| file.0.as_ref()));
+    let is_answer = human.is_empty() && !assistant.is_empty();
+    let mut files = Files::default();
+    for file in named {
+        files.add(if is_answer { &mut assistant } else { &mut human }, &file.file_name);
     }
     [(Role::Human, human), (Role::Assistant, assistant)].into_iter().filter(|(_, text)| !text.is_empty()).collect()
 }
@@ -264,6 +263,24 @@ mod tests {
         assert_eq!(said(&read), ["Human: q\n\n[file: a.pdf]", "Assistant: a b [citation:x]"]);
         assert_eq!((&*read.messages[1].id, read.messages[1].created_at), ("2", Some(Micros(1_738_375_202_000_001))));
         survives_damage(&export);
+    }
+
+    #[test]
+    fn a_file_goes_with_what_is_said_beside_it() {
+        let file = json!({"type": "FILE", "files": [{"file_name": "map.png"}]});
+        let read = one(
+            "deepseek",
+            &export(vec![
+                node("1", "root", json!([file, {"type": "REQUEST", "content": "q"}])),
+                node("2", "1", json!([file, {"type": "RESPONSE", "content": "a"}])),
+                node("3", "2", json!([file])),
+            ]),
+        );
+        let file = "[file: map.png]";
+        assert_eq!(
+            said(&read),
+            [format!("Human: q\n\n{file}"), format!("Assistant: a\n\n{file}"), format!("Human: {file}")]
+        );
     }
 
     #[test]

@@ -19,8 +19,9 @@ pub trait Reopen {
     fn open(&mut self) -> io::Result<Box<dyn Read + '_>>;
 }
 
-/// How many parts of a file are looked at before it counts as none of the formats.
-const TRIES: usize = 32;
+/// How many parts of a file are looked at before it counts as none of the formats. Sessions can begin with hundreds
+/// of lines that say nothing.
+const TRIES: usize = 1000;
 
 /// How much of a file is looked at to see whether it is text.
 const HEAD: usize = 4096;

@@ -103,16 +103,25 @@ pub(super) fn conversation_of(url: &str) -> Option<String> {
     id.filter(|id| id.len() >= 6).map(str::to_owned)
 }
 
-/// What stands before the prompt in a title, in the languages that are known.
-const PROMPT: [&str; 9] = [
+/// What stands before the prompt in a title, in the languages that are known. A word that is the beginning of another
+/// comes after it.
+const PROMPT: [&str; 17] = [
+    "Prompted with:",
     "Prompted",
+    "Branched",
+    "Asked Gemini:",
+    "Asked Bard:",
     "Asked",
     "Said",
     "Submitted query",
+    "Eingegebener Prompt",
     "送信したメッセージ",
+    "プロンプト",
+    "已提示",
     "Υποβλήθηκε το ερώτημα",
     "Has dicho",
     "Hiciste la petición",
+    "Preguntado",
     "Answered",
 ];
 
@@ -126,7 +135,7 @@ pub(super) fn prompt_of(title: &str, product: &str, answered: bool) -> Option<St
     let title = title.trim();
     for word in PROMPT {
         if let Some(rest) = title.strip_prefix(word)
-            && (rest.is_empty() || rest.starts_with([' ', ':', '：', '\n']))
+            && (rest.is_empty() || word.ends_with(':') || rest.starts_with([' ', ':', '：', '\n']))
         {
             return Some(rest.trim_start_matches([' ', ':', '：', '\n']).to_owned());
         }
@@ -134,6 +143,17 @@ pub(super) fn prompt_of(title: &str, product: &str, answered: bool) -> Option<St
     let english = product == "Gemini Apps" || product == "Bard";
     let other = OTHER.iter().any(|word| title.starts_with(word)) || (english && !answered);
     (!other).then(|| title.to_owned())
+}
+
+/// Whether a line says how many files are attached.
+pub(super) fn counts_files(line: &str) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match words[..] {
+        ["Attached", number, "file." | "files."] | [number, "Datei" | "Dateien", "angehängt."] => {
+            number.parse::<usize>().is_ok()
+        }
+        _ => false,
+    }
 }
 
 /// A prompt and its answer.
@@ -240,7 +260,11 @@ impl Parts for Activity {
         let answers = record.safe_html_item.iter().filter_map(|answer| answer.0.as_ref());
         let answers = answers.map(|answer| markup::text(&answer.html)).filter(|answer| !answer.is_empty());
         let answer = answers.collect::<Vec<_>>().join("\n\n");
-        let Some(prompt) = prompt_of(&record.title, &record.header, !answer.is_empty()) else {
+        let title = match record.title.trim_end().rsplit_once('\n') {
+            Some((title, line)) if counts_files(line) => title,
+            _ => &record.title,
+        };
+        let Some(prompt) = prompt_of(title, &record.header, !answer.is_empty()) else {
             self.skipped.add("records that are no chat");
             return ControlFlow::Continue(());
         };
@@ -325,12 +349,30 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_stands_before_the_prompt_is_taken_off() {
+        for (title, prompt) in [
+            ("Prompted hi", "hi"),
+            ("Prompted with: hi", "hi"),
+            ("Prompted with care", "with care"),
+            ("Asked Gemini: hi", "hi"),
+            ("Asked Gemini hi", "Gemini hi"),
+            ("Branched hi", "hi"),
+            ("Eingegebener Prompt: hi", "hi"),
+            ("プロンプト: 東京", "東京"),
+            ("已提示：你好", "你好"),
+        ] {
+            assert_eq!(prompt_of(title, "Gemini Apps", false).as_deref(), Some(prompt), "{title}");
+        }
+        let json = r#"[{"header":"Gemini Apps","title":"Prompted see these\nAttached 2 files.","time":"2026-07-20T15:20:00Z"}]"#;
+        assert_eq!(said(conversation(&read(&FORMAT, json))), ["> see these"]);
+    }
+
+    #[test]
     fn unknown_languages_are_taken_whole() {
         assert_eq!(prompt_of("Eingabe: hallo", "Gemini-Apps", false).as_deref(), Some("Eingabe: hallo"));
         assert_eq!(prompt_of("Prompted\u{a0}hi", "Gemini Apps", false).as_deref(), Some("hi"));
         assert_eq!(prompt_of("Prompted：你好", "Gemini", false).as_deref(), Some("你好"));
-        assert_eq!(prompt_of("Branched x", "Gemini Apps", true).as_deref(), Some("Branched x"));
-        assert_eq!(prompt_of("Branched x", "Gemini Apps", false), None);
+        assert_eq!(prompt_of("Created x", "Gemini Apps", false), None);
         assert_eq!(prompt_of("Used an extension", "Gemini Apps", true), None);
     }
 }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use super::finish::Tally;
 use super::format::{Format, Layout, Parts, Place, Sink};
-use super::gemini::{Exchange, Exchanges, conversation_of, names_gemini, prompt_of};
+use super::gemini::{Exchange, Exchanges, conversation_of, counts_files, names_gemini, prompt_of};
 use super::{local_time, markup};
 
 /// Activity of Gemini, as HTML.
@@ -72,9 +72,8 @@ fn exchange(cells: &Cells<'_>) -> Option<(String, Exchange)> {
     let mut files = Vec::new();
     let mut in_files = false;
     for (_, _, line) in &texts[..at] {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        if let ["Attached", number, "file." | "files."] = words[..] {
-            in_files = number.parse::<usize>().is_ok();
+        if counts_files(line) {
+            in_files = true;
         } else if let Some(name) = line.strip_prefix('-').filter(|_| in_files) {
             files.push(name.trim().to_owned());
         } else {
@@ -180,6 +179,14 @@ pub(super) mod tests {
     fn html_and_json_of_one_exchange_have_one_id() {
         let json = r#"[{"header":"Gemini Apps","title":"Prompted again","time":"2026-07-20T06:00:00.123Z","safeHtmlItem":[{"html":"<p>And again.</p>"}]}]"#;
         assert_eq!(conversation(&read(&gemini::FORMAT, json)).id, conversations(&read(&FORMAT, SAMPLE))[0].id);
+    }
+
+    #[test]
+    fn files_are_told_from_the_prompt_in_german_too() {
+        let html = SAMPLE
+            .replace("Prompted&nbsp;", "Eingegebener Prompt:&nbsp;")
+            .replace("Attached 1 file.", "1 Datei angehängt.");
+        assert_eq!(said(conversations(&read(&FORMAT, &html))[1])[0], "> Is 1 < 2?\nOn 3 May?\n\n[file: x.png]");
     }
 
     #[test]

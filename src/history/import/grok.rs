@@ -78,8 +78,9 @@ fn is(part: &[u8]) -> bool {
     }
     #[derive(Deserialize)]
     struct Any {}
-    parse::<Probe>(part, &mut Vec::new())
-        .is_ok_and(|probe| probe.conversation.0.is_some() && probe.responses.0.is_some())
+    parse::<Object<Probe>>(part, &mut Vec::new()).is_ok_and(|Object(probe)| {
+        probe.is_some_and(|probe| probe.conversation.0.is_some() && probe.responses.0.is_some())
+    })
 }
 
 fn read(part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlow<()> {
@@ -94,14 +95,20 @@ fn read(part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlow<()> {
         return sink(Item::Skipped { place: place.with_id(&id), why: "no messages".into() });
     };
     let mut said: Vec<Said<'_>> = responses.into_iter().filter_map(|wrapped| Some(unwrapped(wrapped.0?))).collect();
-    let nodes: Vec<Node<'_>> =
+    let mut by_time: Vec<usize> = (0..said.len()).collect();
+    by_time.sort_by_key(|&at| said[at].create_time);
+    let mut nodes: Vec<Node<'_>> =
         said.iter().map(|said| Node { id: said.id(), parent: &said.parent_response_id }).collect();
     let tree = nodes.iter().any(|node| !node.parent.is_empty()) && nodes.iter().all(|node| !node.id.is_empty());
     let branch = if tree {
+        // An answer begins no conversation: where its parent is missing, it is what was said before it.
+        for pair in by_time.windows(2).filter(|pair| !said[pair[1]].is_human()) {
+            if nodes[pair[1]].parent.is_empty() {
+                nodes[pair[1]].parent = nodes[pair[0]].id;
+            }
+        }
         branch::shown(&nodes, &head.leaf_response_id, |at| (said[at].create_time, at))
     } else {
-        let mut by_time: Vec<usize> = (0..said.len()).collect();
-        by_time.sort_by_key(|&at| said[at].create_time);
         by_time
     };
     let mut messages = Vec::with_capacity(branch.len());
@@ -111,8 +118,7 @@ fn read(part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlow<()> {
         if text.is_empty() || said.is_control.0 {
             continue;
         }
-        // The sender of an answer is the assistant in any spelling, or the name of a model.
-        let role = if said.sender.eq_ignore_ascii_case("human") { Role::Human } else { Role::Assistant };
+        let role = if said.is_human() { Role::Human } else { Role::Assistant };
         let created_at = said.create_time.0.or(head.create_time.0);
         messages.push(Message { id: said.id().to_owned(), role, text, created_at });
     }
@@ -131,6 +137,11 @@ fn unwrapped(mut said: Said<'_>) -> Said<'_> {
 }
 
 impl Said<'_> {
+    /// The sender of an answer is the assistant in any spelling, or the name of a model.
+    fn is_human(&self) -> bool {
+        self.sender.eq_ignore_ascii_case("human")
+    }
+
     fn id(&self) -> &str {
         if self.id.is_empty() { &self.response_id } else { &self.id }
     }
@@ -193,6 +204,20 @@ mod tests {
         };
         assert_eq!(said(&one("grok", &export(responses(), json!("2")))), ["Human: said 1", "Assistant: said 2"]);
         assert_eq!(said(&one("grok", &export(responses(), Value::Null))), ["Human: said 1", "Assistant: said 3"]);
+    }
+
+    #[test]
+    fn an_answer_without_a_parent_follows_on_what_was_said_before() {
+        let responses = vec![
+            response("4", "assistant", None, 4),
+            response("1", "human", None, 1),
+            response("2", "assistant", Some("1"), 2),
+            response("3", "human", Some("2"), 3),
+            response("5", "human", Some("4"), 5),
+        ];
+        let read = one("grok", &export(responses, Value::Null));
+        let ids: Vec<&str> = read.messages.iter().map(|message| &*message.id).collect();
+        assert_eq!(ids, ["1", "2", "3", "4", "5"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! where `recursive` was chosen, each stands in the `children` of its parent. So
 //! deep is more than a parser may go, so nested messages are first taken apart.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use serde::Deserialize;
@@ -13,7 +14,7 @@ use super::finish::{give, give_unread, role, with_files};
 use super::format::{Format, Layout, Place, Sink};
 use super::json::{Flag, List, Object, Str};
 use super::time::Time;
-use super::{Conversation, Message, Role, json, scan};
+use super::{Conversation, Message, Role, json, scan, text};
 
 /// A conversation of LibreChat.
 pub const FORMAT: Format = Format {
@@ -56,6 +57,9 @@ struct Turn<'a> {
     created_at: Time,
 }
 
+/// How what a model thought begins.
+const THOUGHT: &str = ":::thinking";
+
 impl Turn<'_> {
     fn text(&self) -> String {
         // Where there are blocks, `text` is empty or repeats them.
@@ -64,7 +68,10 @@ impl Turn<'_> {
         if self.is_created_by_user.0 {
             files.extend(self.attachments.names());
         }
-        with_files(if blocks.is_empty() { &self.text } else { &blocks }, &files)
+        let text = Cow::Borrowed(if blocks.is_empty() { &*self.text } else { &blocks });
+        // So older versions wrote what a model thought before it answered.
+        let thought = text.trim_start().starts_with(THOUGHT) && self.role() == Role::Assistant;
+        with_files(&if thought { text::without(text, THOUGHT, ":::", |_| true) } else { text }, &files)
     }
 
     fn role(&self) -> Role {
@@ -219,6 +226,14 @@ pub(super) mod tests {
             {"messageId":"3","parentMessageId":"0","sender":"User","isCreatedByUser":true,"text":"new"},
             {"messageId":"4","parentMessageId":"3","sender":"M","text":"y"}]}"#;
         assert_eq!(said(conversation(&read(&FORMAT, flat))), ["> new", "y"]);
+    }
+
+    #[test]
+    fn what_a_model_thought_before_it_answered_is_left_out() {
+        let json = r#"{"conversationId":"a","messages":[
+            {"messageId":"1","parentMessageId":"0","isCreatedByUser":true,"text":":::thinking\nis how I mark it\n:::\n"},
+            {"messageId":"2","parentMessageId":"1","sender":"M","text":":::thinking\n15*17…\n:::\n\n255"}]}"#;
+        assert_eq!(said(conversation(&read(&FORMAT, json))), ["> :::thinking\nis how I mark it\n:::", "255"]);
     }
 
     #[test]

@@ -50,11 +50,30 @@ struct Turn<'a> {
     content: Content<'a>,
     attachments: Names<'a>,
     created_at: Time,
+    /// The answers of several models, of which each is a list of messages.
+    responses: List<Object<Response<'a>>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Response<'a> {
+    #[serde(borrow)]
+    messages: List<Object<Turn<'a>>>,
 }
 
 impl Turn<'_> {
     fn text(&self) -> String {
         with_files(&self.content.text(&["text"]), &self.attachments.names())
+    }
+}
+
+/// A message; of the answers of several models the first model's, since an export doesn't tell which was chosen. `None`
+/// for one that is of no known form.
+fn first_responses<'a, 'b>(turn: &'a Object<Turn<'b>>) -> Vec<Option<&'a Turn<'b>>> {
+    let Some(turn) = &turn.0 else { return vec![None] };
+    match turn.responses.iter().find_map(|response| response.0.as_ref()) {
+        Some(first) if turn.role.is_empty() => first.messages.iter().map(|turn| turn.0.as_ref()).collect(),
+        _ => vec![Some(turn)],
     }
 }
 
@@ -64,15 +83,14 @@ fn read(part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlow<()> {
         Ok(chat) => chat,
         Err(error) => return sink(place.failed(error)),
     };
-    let turns: Vec<&Turn<'_>> = chat.messages.iter().filter_map(|turn| turn.0.as_ref()).collect();
     let id = either(&chat.chat_id, &chat.id).to_owned();
     let mut messages = Vec::new();
-    let mut unread = chat.messages.len() - turns.len();
-    for turn in turns {
-        if turn.role.is_empty() {
+    let mut unread = 0;
+    for turn in chat.messages.iter().flat_map(first_responses) {
+        let Some(turn) = turn.filter(|turn| !turn.role.is_empty()) else {
             unread += 1;
             continue;
-        }
+        };
         let text = turn.text();
         let Some(role) = role(&turn.role).filter(|_| !text.is_empty()) else { continue };
         let id = either(&turn.uuid, &turn.id).to_owned();
@@ -142,6 +160,19 @@ pub(super) mod tests {
             assert_eq!(conversations(&items).len(), 1, "{json}");
             assert_eq!(conversation(&items).id.len(), 32);
         }
+    }
+
+    #[test]
+    fn of_the_answers_of_several_models_the_first_is_read() {
+        let json = r#"[{"chatID":"a","messages":[{"role":"user","content":"colour?"},
+            {"type":"tm_multi_responses","uuid":"m","responses":[null,
+                {"model":"x","messages":[{"role":"assistant","uuid":"a1","content":"Red"},{"role":"assistant","content":"!"}]},
+                {"model":"y","messages":[{"role":"assistant","content":"Blue"}]}]},
+            {"role":"user","content":"thanks"}]}]"#;
+        let items = read(&FORMAT, json);
+        assert_eq!(said(conversation(&items)), ["> colour?", "Red", "!", "> thanks"]);
+        assert_eq!(conversation(&items).messages[1].id, "a1");
+        assert_eq!(skipped(&items), [] as [&str; 0]);
     }
 
     #[test]
