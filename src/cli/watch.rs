@@ -141,7 +141,7 @@ fn sessions(folders: &[PathBuf]) -> Result<Vec<(PathBuf, String, Mark)>> {
                 let path = entry.path();
                 if about.is_dir() && depth < DEPTH {
                     left.push((path, depth + 1));
-                } else if about.is_file() && path.extension().is_some_and(|extension| extension == "jsonl") {
+                } else if about.is_file() && is_session(&path) {
                     let name = path.strip_prefix(top).unwrap_or(&path).to_string_lossy().into_owned();
                     let changed = about.modified().map_err(Error::unavailable)?;
                     found.push((path, name, (changed, about.len())));
@@ -151,6 +151,12 @@ fn sessions(folders: &[PathBuf]) -> Result<Vec<(PathBuf, String, Mark)>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Whether a file is named as a session is, or one that is compressed.
+fn is_session(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with(".jsonl") || name.ends_with(".jsonl.zst")
 }
 
 fn there<T>(result: io::Result<T>) -> Result<Option<T>> {

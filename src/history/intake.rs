@@ -424,6 +424,5 @@ fn own_memories(path: &Path, limit: usize) -> Result<Option<(&'static str, Vec<t
         return Ok(None);
     }
     let body = std::fs::read(path).map_err(Error::unavailable)?;
-    let forms = [("commonplace (JSON)", transfer::Format::Json), ("commonplace (CSV)", transfer::Format::Csv)];
-    Ok(forms.into_iter().find_map(|(name, format)| Some((name, transfer::parse(format, &body).ok()?))))
+    Ok(transfer::parse_own(&body))
 }

@@ -84,6 +84,31 @@ pub fn parse(format: Format, body: &[u8]) -> Result<Vec<Item>> {
     }
 }
 
+/// Reads what may be an export of this program, as JSON or CSV, and says of which form it is; `None` if it is none.
+/// This asks for more than [`parse`] does, for which somebody has said that a file holds memories: much else is a list
+/// of objects with `content`.
+#[must_use]
+pub fn parse_own(body: &[u8]) -> Option<(&'static str, Vec<Item>)> {
+    #[derive(Deserialize)]
+    struct Exported {
+        memories: Vec<Text>,
+    }
+    #[derive(Deserialize)]
+    struct Text {
+        #[serde(rename = "text")]
+        _text: String,
+    }
+    let text = std::str::from_utf8(body).ok()?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if serde_json::from_str::<Exported>(text).is_ok_and(|exported| !exported.memories.is_empty()) {
+        return Some(("commonplace (JSON)", parse_json(text).ok()?));
+    }
+    let header = text.lines().next().unwrap_or_default().to_lowercase();
+    let columns: Vec<&str> = header.split(',').map(|name| name.trim().trim_matches('"')).collect();
+    let is_own = columns.contains(&"text") && ["bucket", "createdat"].iter().any(|name| columns.contains(name));
+    is_own.then(|| parse_csv(text).ok()).flatten().map(|items| ("commonplace (CSV)", items))
+}
+
 fn parse_json(text: &str) -> Result<Vec<Item>> {
     let json: Json =
         serde_json::from_str(text).map_err(|error| Error::invalid(format!("The file is not JSON: {error}.")))?;
@@ -318,6 +343,27 @@ mod tests {
         for (bad, word) in [("{}", "memories"), ("[1]", "Memory 1"), (r#"["a",{"x":1}]"#, "Memory 2"), ("[", "JSON")] {
             let message = parse(Format::Json, bad.as_bytes()).expect_err(bad).to_string();
             assert!(message.contains(word), "{message}");
+        }
+    }
+
+    #[test]
+    fn only_own_exports_are_taken_for_memories_unasked() {
+        let form = |text: &str| parse_own(text.as_bytes()).map(|(form, items)| (form, items.len()));
+        assert_eq!(
+            form("{\"memories\": [{\"id\": \"a\", \"text\": \"b\", \"bucket\": \"c\"}]}"),
+            Some(("commonplace (JSON)", 1))
+        );
+        assert_eq!(form("id,text,bucket,source,createdAt,updatedAt\na,b,c,,,\n"), Some(("commonplace (CSV)", 1)));
+        for other in [
+            r#"[{"role":"user","content":"hi"}]"#,
+            r#"["a", "b"]"#,
+            r#"{"memories": ["a"]}"#,
+            r#"{"memories": []}"#,
+            "id,author,content\n1,me,hi\n",
+            "text\nhello\n",
+            "",
+        ] {
+            assert_eq!(form(other), None, "{other}");
         }
     }
 

@@ -106,6 +106,8 @@ struct Session {
     id: String,
     created_at: Option<Micros>,
     sub_agent: bool,
+    /// Whether a review goes on, whose prompt is the program's.
+    in_review: bool,
     turns: Vec<Turn>,
     failed: Option<Item>,
     skipped: Tally,
@@ -151,8 +153,13 @@ enum Done {
 }
 
 /// What stands in the person's messages without being said by the person.
-const WRAPPERS: [&str; 16] = [
+const WRAPPERS: [&str; 21] = [
     "environment_context",
+    "ENVIRONMENT_CONTEXT",
+    "user_action",
+    "hook_prompt",
+    "goal_context",
+    "heartbeat",
     "app-context",
     "in-app-browser-context",
     "codex_internal_context",
@@ -170,6 +177,13 @@ const WRAPPERS: [&str; 16] = [
     "skills_instructions",
 ];
 
+/// How a message begins that the program wrote.
+const OPENINGS: [&str; 3] = [
+    "Warning: apply_patch was requested via ",
+    "Warning: The maximum number of unified exec processes ",
+    "Warning: Your account was flagged ",
+];
+
 /// What stands before the prompt where something else does, too, and how that begins.
 const REQUESTS: [&str; 2] = ["## My request for Codex:", "## My request:"];
 const CONTEXTS: [&str; 3] = ["# Context from my IDE setup:", FILES, "# Response annotations:"];
@@ -183,6 +197,9 @@ fn prompt(text: &str) -> String {
         text = text.rsplit_once("</INSTRUCTIONS>").map_or("", |(_, rest)| rest);
     }
     let text = wrappers::without(text, &WRAPPERS);
+    if OPENINGS.iter().any(|opening| text.starts_with(opening)) {
+        return String::new();
+    }
     let is_context = |context: &str| context.is_empty() || CONTEXTS.iter().any(|begin| context.starts_with(begin));
     let request =
         REQUESTS.iter().filter_map(|heading| text.split_once(heading)).find(|(context, _)| is_context(context));
@@ -195,9 +212,15 @@ fn prompt(text: &str) -> String {
 
 /// The person's words in all blocks of a message.
 fn prompts(content: &Content<'_>) -> String {
-    let blocks = content.blocks().into_iter().filter(|(kind, _)| matches!(*kind, "input_text" | "text"));
-    let texts: Vec<String> = blocks.map(|(_, text)| prompt(text)).filter(|text| !text.is_empty()).collect();
-    texts.join("\n\n")
+    // A picture has a block of its own for each of its tags.
+    let is_tag =
+        |text: &str| text == "</image>" || (text.starts_with("<image") && text.find('>') == Some(text.len() - 1));
+    let blocks = content.blocks();
+    let said = blocks.iter().filter(|(kind, text)| matches!(*kind, "input_text" | "text") && !is_tag(text.trim()));
+    let texts: Vec<String> = said.map(|(_, text)| prompt(text)).filter(|text| !text.is_empty()).collect();
+    // One alone is asked about, too, and what it is answered with is no part of the answer before.
+    let is_picture = texts.is_empty() && blocks.iter().any(|(kind, _)| matches!(*kind, "input_image" | "image"));
+    if is_picture { "[image]".to_owned() } else { texts.join("\n\n") }
 }
 
 /// The assistant's words in all blocks of a message.
@@ -236,6 +259,7 @@ impl Session {
     fn message(&mut self, id: &str, role: &str, phase: &str, content: &Content<'_>, time: Option<Micros>) {
         let id = id.to_owned();
         match role {
+            "user" if self.in_review => {}
             "user" => {
                 self.person(Record::Item, Text { id, time, text: prompts(content) });
             }
@@ -262,6 +286,8 @@ impl Session {
             ("task_complete" | "turn_complete", _) => {
                 self.answer(Record::End, "", text(payload.last_agent_message.trim().to_owned()));
             }
+            ("entered_review_mode", _) => self.in_review = true,
+            ("exited_review_mode", _) => self.in_review = false,
             ("thread_rolled_back", _) => {
                 let kept = self.turns.len().saturating_sub(payload.num_turns.0);
                 self.skipped.add_many("turns that were taken back", self.turns.len() - kept);
@@ -462,6 +488,39 @@ pub(super) mod tests {
         let items = read(&FORMAT, &file.join("\n"));
         let expected = ["> One?", "First", "> Two?", "Second", "> Three?", "Third", "> Four?"];
         assert_eq!(said(conversation(&items)), expected);
+    }
+
+    #[test]
+    fn pictures_are_named_where_nothing_is_said_and_what_the_program_says_is_left_out() {
+        let message = |role: &str, blocks: &str| {
+            format!(
+                r#"{{"timestamp":"2026-08-19T01:48:10Z","type":"response_item","payload":{{"type":"message","role":"{role}","content":[{blocks}]}}}}"#
+            )
+        };
+        let text = |text: &str| format!(r#"{{"type":"input_text","text":"{text}"}}"#);
+        let event = |kind: &str| {
+            format!(r#"{{"timestamp":"2026-08-19T01:48:10Z","type":"event_msg","payload":{{"type":"{kind}"}}}}"#)
+        };
+        let picture =
+            [&text("<image name=[Image #1] path='/x/y.png'>"), r#"{"type":"input_image"}"#, &text("</image>")]
+                .join(",");
+        let answer = message("assistant", r#"{"type":"output_text","text":"a"}"#);
+        let file = [
+            r#"{"timestamp":"2026-08-19T01:48:10Z","type":"session_meta","payload":{"id":"p"}}"#.to_owned(),
+            message("user", &format!("{picture},{}", text("what is it?"))),
+            answer.clone(),
+            message("user", &picture),
+            answer.clone(),
+            message("user", &text("Warning: apply_patch was requested via exec_command. Use it.")),
+            message("user", &text("<hook_prompt hook_run_id='1'>x</hook_prompt>")),
+            event("entered_review_mode"),
+            message("user", &text("Review the changes.")),
+            event("exited_review_mode"),
+            message("user", &text("<user_action>reviewed</user_action>")),
+            message("user", &text("thanks")),
+        ];
+        let items = read(&FORMAT, &file.join("\n"));
+        assert_eq!(said(conversation(&items)), ["> what is it?", "a", "> [image]", "a", "> thanks"]);
     }
 
     #[test]

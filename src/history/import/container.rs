@@ -18,6 +18,8 @@ use zip::result::ZipError;
 use super::detect::{self, Reopen};
 use super::format::Format;
 use super::json::{List, Members, Object, Str, parse};
+use super::memories::LIST;
+use super::zstandard::{self, Frames};
 use super::{FORMATS, Item, Limits};
 
 /// Takes what is found, with the format of the file that it was found in; without one, it is about the archive.
@@ -76,6 +78,7 @@ pub fn read(path: &Path, limits: &Limits, each: &mut Each<'_>) -> Result<Summary
         walk.folder(path)?
     } else {
         let name = path.file_name().map_or_else(|| "file".into(), |name| name.to_string_lossy());
+        walk.is_alone = true;
         walk.file(&name, &mut Seekable(File::open(path)?), 2)?
     };
     walk.finish(flow)
@@ -92,6 +95,7 @@ pub fn read_from<R: Read + Seek>(
     each: &mut Each<'_>,
 ) -> Result<Summary, Unreadable> {
     let mut walk = Walk::new(limits, each);
+    walk.is_alone = true;
     let flow = walk.file(name, &mut Seekable(reader), 2)?;
     walk.finish(flow)
 }
@@ -147,12 +151,27 @@ impl<R: Read> Read for Guarded<'_, R> {
     }
 }
 
+/// A file that is compressed by itself, as Codex does it with its older sessions.
+struct Compressed<'a, R> {
+    file: &'a mut Seekable<R>,
+    most: u64,
+    left: &'a Cell<u64>,
+}
+
+impl<R: Read + Seek> Reopen for Compressed<'_, R> {
+    fn open(&mut self) -> io::Result<Box<dyn Read + '_>> {
+        Ok(Box::new(Guarded { reader: Frames::new(self.file.open()?)?, most: self.most, left: self.left }))
+    }
+}
+
 struct Walk<'a, 's> {
     limits: &'a Limits,
     each: &'a mut Each<'s>,
     summary: Summary,
     left: Cell<u64>,
     seen: u64,
+    /// Whether the file is not one of many.
+    is_alone: bool,
     /// The names of files without their folders, and those that a manifest names.
     names: BTreeSet<String>,
     announced: BTreeSet<(String, String)>,
@@ -166,6 +185,7 @@ impl<'a, 's> Walk<'a, 's> {
             summary: Summary::default(),
             left: Cell::new(limits.unpacked),
             seen: 0,
+            is_alone: false,
             names: BTreeSet::new(),
             announced: BTreeSet::new(),
         }
@@ -226,6 +246,9 @@ impl<'a, 's> Walk<'a, 's> {
                 }
             }
         }
+        // A session and the same compressed: the plain file is the newer.
+        let plain: BTreeSet<PathBuf> = paths.iter().filter(|path| !is_zst(path)).cloned().collect();
+        paths.retain(|path| !is_zst(path) || !plain.contains(&path.with_extension("")));
         let name = |path: &PathBuf| path.strip_prefix(top).unwrap_or(path).to_string_lossy().into_owned();
         paths.sort_by(|a, b| natural(&name(a), &name(b)));
         for path in paths {
@@ -245,7 +268,22 @@ impl<'a, 's> Walk<'a, 's> {
         depth: u8,
     ) -> Result<ControlFlow<()>, Unreadable> {
         self.count(name)?;
-        if is_zip(&mut file.open()?)? { self.archive(name, &mut file.0, depth) } else { Ok(self.plain(name, file)) }
+        let magic = magic(&mut file.open()?)?;
+        match magic {
+            ZIP | EMPTY_ZIP => {
+                self.is_alone = false;
+                self.archive(name, &mut file.0, depth)
+            }
+            zstandard::MAGIC => {
+                let size = file.0.seek(SeekFrom::End(0))?;
+                let left = self.left.clone();
+                let most = size.saturating_mul(self.limits.ratio).max(16 << 20);
+                let flow = self.plain(name, &mut Compressed { file, most, left: &left });
+                self.left = left;
+                Ok(flow)
+            }
+            _ => Ok(self.plain(name, file)),
+        }
     }
 
     fn archive(&mut self, name: &str, reader: &mut dyn ReadSeek, depth: u8) -> Result<ControlFlow<()>, Unreadable> {
@@ -289,8 +327,8 @@ impl<'a, 's> Walk<'a, 's> {
     ) -> Result<ControlFlow<()>, Unreadable> {
         let left = self.left.clone();
         let mut member = Member { archive, index, limits: self.limits, left: &left };
-        let zipped = match member.open().and_then(|mut file| is_zip(&mut file)) {
-            Ok(zipped) => zipped,
+        let zipped = match member.open().and_then(|mut file| magic(&mut file)) {
+            Ok(magic) => matches!(magic, ZIP | EMPTY_ZIP),
             Err(error) => return Ok(self.give(None, Item::Failed { place: place.into(), why: error.to_string() })),
         };
         if !zipped || depth < 2 {
@@ -329,9 +367,15 @@ impl<'a, 's> Walk<'a, 's> {
     fn plain(&mut self, name: &str, file: &mut dyn Reopen) -> ControlFlow<()> {
         let failed =
             |error: io::Error| Item::Failed { place: name.to_owned(), why: format!("it can't be read: {error}") };
+        let is_alone = self.is_alone;
+        if !is_alone && is_attachment(name) {
+            self.summary.others += 1;
+            return ControlFlow::Continue(());
+        }
         let found = match detect::detect(file, self.limits) {
-            Ok(Some(found)) => found,
-            Ok(None) => {
+            // Among many files there are notes and logs that look like a list with dates.
+            Ok(Some(found)) if is_alone || found.0.name != LIST.name => found,
+            Ok(_) => {
                 self.summary.others += 1;
                 self.manifest(name, file);
                 return ControlFlow::Continue(());
@@ -376,6 +420,10 @@ impl<'a, 's> Walk<'a, 's> {
     }
 }
 
+fn is_zst(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "zst")
+}
+
 /// What an archive is read from.
 trait ReadSeek: Read + Seek {}
 impl<T: Read + Seek> ReadSeek for T {}
@@ -384,10 +432,23 @@ fn stream_whole(file: &mut dyn Reopen, limit: usize) -> io::Result<Option<Vec<u8
     super::stream::whole(&mut file.open()?, limit)
 }
 
-fn is_zip(file: &mut dyn Read) -> io::Result<bool> {
-    let mut magic = Vec::new();
-    file.take(4).read_to_end(&mut magic)?;
-    Ok(matches!(&magic[..], b"PK\x03\x04" | b"PK\x05\x06"))
+const ZIP: [u8; 4] = *b"PK\x03\x04";
+const EMPTY_ZIP: [u8; 4] = *b"PK\x05\x06";
+
+/// What a file begins with; zeros after the end of a short one.
+fn magic(file: &mut dyn Read) -> io::Result<[u8; 4]> {
+    let mut begin = Vec::new();
+    file.take(4).read_to_end(&mut begin)?;
+    begin.resize(4, 0);
+    Ok([begin[0], begin[1], begin[2], begin[3]])
+}
+
+/// Whether a file in an export is something that was sent or that a tool gave, of whatever form.
+fn is_attachment(name: &str) -> bool {
+    let mut folders = name.split(['/', '\\']).rev().skip(1);
+    let is_of_tool = folders.any(|folder| matches!(folder, "tool-results" | "prod-mc-asset-server"));
+    let extension = Path::new(last(name)).extension().unwrap_or_default();
+    is_of_tool || extension == "blob" || (extension == "dat" && last(name).starts_with("file"))
 }
 
 /// How many files an archive says that it has, from its last record (APPNOTE.TXT 4.3.16, and 4.3.14 for more than
@@ -429,6 +490,7 @@ fn natural(a: &str, b: &str) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::{Summary, Unreadable, natural, read, read_from};
+    use crate::history::import::zstandard::tests::compressed;
     use crate::history::import::{Item, Limits};
     use proptest::prelude::*;
     use std::io::{Cursor, Write};
@@ -602,6 +664,61 @@ mod tests {
         });
         assert_eq!(seen, [("chatgpt", "1".to_owned()), ("chatgpt", "2".to_owned())]);
         assert_eq!(summary.unwrap().conversations, 2);
+    }
+
+    /// The ids of the conversations in a folder of these files, how many facts, and how many other files.
+    fn in_folder(files: &[(&str, &[u8])]) -> (Vec<String>, u64, u64) {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        let mut seen = Vec::new();
+        let summary = read(folder.path(), &Limits::default(), &mut |_, item| {
+            if let Item::Conversation(conversation) = item {
+                seen.push(conversation.id);
+            }
+            ControlFlow::Continue(())
+        });
+        let summary = summary.unwrap();
+        (seen, summary.facts, summary.others)
+    }
+
+    #[test]
+    fn a_compressed_session_is_read_unless_it_is_there_plain() {
+        let session = crate::history::import::codex::tests::SAMPLE;
+        let other = session.replace("\"x1\"", "\"x2\"");
+        let [one, two] = [session, &other].map(|session| compressed(session.as_bytes()));
+        assert_eq!(import(&one).1.unwrap().conversations, 1, "alone");
+        let files: [(&str, &[u8]); 3] =
+            [("2026/a.jsonl.zst", &two), ("2026/b.jsonl.zst", &one), ("2026/b.jsonl", session.as_bytes())];
+        assert_eq!(in_folder(&files).0, ["x2", "x1"]);
+        let (seen, summary) = import(&one[..one.len() / 2]);
+        assert!(seen[0].starts_with("export: it can't be read: ") && summary.is_ok(), "{seen:?}");
+        let bomb = compressed(&vec![b'x'; 32 << 20]);
+        let (seen, _) = import(&bomb);
+        assert_eq!(seen, ["export: it can't be read: it unpacks to far more than any text does"]);
+    }
+
+    #[test]
+    fn what_was_attached_or_looks_like_a_list_among_many_files_is_no_memory() {
+        let list = b"[2025-05-02] - Likes tea.\n[2025-05-03] - Has a cat.\n";
+        let mem0 = br#"{"results": [{"memory": "Likes tea", "user_id": "u"}]}"#;
+        let chats = conversations(&["1"]);
+        let files: [(&str, &[u8]); 6] = [
+            ("conversations.json", &chats),
+            ("changelog.md", list),
+            ("file-a.dat", mem0),
+            ("p/s/tool-results/x.txt", mem0),
+            ("prod-mc-asset-server/a/content", mem0),
+            ("attachments/a.blob", mem0),
+        ];
+        assert_eq!(in_folder(&files), (vec!["1".to_owned()], 0, 5));
+        let zipped = import(&archive(&files, Deflated)).1.unwrap();
+        assert_eq!((zipped.conversations, zipped.facts, zipped.others), (1, 0, 5));
+        assert_eq!(import(list).1.unwrap().facts, 2);
+        assert_eq!(in_folder(&[("mem0.json", mem0)]).1, 1);
     }
 
     #[test]

@@ -33,8 +33,10 @@ const HEAD: usize = 4096;
 pub fn detect(file: &mut dyn Reopen, limits: &Limits) -> io::Result<Option<(&'static Format, Layout)>> {
     let mut head = Vec::new();
     file.open()?.take(HEAD as u64).read_to_end(&mut head)?;
-    // Pictures and sound are most of what is in some archives.
-    if head.contains(&0) || head.trim_ascii().is_empty() {
+    // Pictures and sound are most of what is in some archives. JSON can have zeros where a file was written and the
+    // machine stopped.
+    let is_json = matches!(begin(&head), [b'[' | b'{', ..]);
+    if (head.contains(&0) && !is_json) || head.trim_ascii().is_empty() {
         return Ok(None);
     }
     let layouts = || FORMATS.iter().flat_map(|format| format.layouts.iter().map(move |&layout| (*format, layout)));
@@ -53,7 +55,7 @@ pub fn detect(file: &mut dyn Reopen, limits: &Limits) -> io::Result<Option<(&'st
             Answer::Broken
         }
     };
-    if let [b'[' | b'{', ..] = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&head).trim_ascii_start() {
+    if is_json {
         let paths = distinct(layouts().filter_map(|(_, layout)| layout.path()));
         let mut tries = 0;
         let mut each = |piece: Piece<'_>| {
@@ -79,6 +81,12 @@ pub fn detect(file: &mut dyn Reopen, limits: &Limits) -> io::Result<Option<(&'st
         return Ok(whole.and_then(|part| claims(&part, Layout::Whole)));
     }
     Ok(None)
+}
+
+/// What a text begins with, after what says nothing.
+fn begin(head: &[u8]) -> &[u8] {
+    let head = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head).trim_ascii_start();
+    &head[head.iter().position(|byte| *byte != 0).unwrap_or(head.len())..]
 }
 
 fn distinct(texts: impl Iterator<Item = &'static str>) -> Vec<&'static str> {

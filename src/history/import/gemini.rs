@@ -105,7 +105,10 @@ pub(super) fn conversation_of(url: &str) -> Option<String> {
 
 /// What stands before the prompt in a title, in the languages that are known. A word that is the beginning of another
 /// comes after it.
-const PROMPT: [&str; 17] = [
+const PROMPT: [&str; 20] = [
+    "Prompt : Vous avez dit",
+    "Prompt :",
+    "Prompt:",
     "Prompted with:",
     "Prompted",
     "Branched",
@@ -145,13 +148,13 @@ pub(super) fn prompt_of(title: &str, product: &str, answered: bool) -> Option<St
     (!other).then(|| title.to_owned())
 }
 
-/// Whether a line says how many files are attached.
+/// Whether a line says how many files are attached, or pictures were made.
 pub(super) fn counts_files(line: &str) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
     match words[..] {
-        ["Attached", number, "file." | "files."] | [number, "Datei" | "Dateien", "angehängt."] => {
-            number.parse::<usize>().is_ok()
-        }
+        ["Attached", number, "file." | "files."]
+        | [number, "Datei" | "Dateien", "angehängt."]
+        | [number, "generated", "image." | "images."] => number.parse::<usize>().is_ok(),
         _ => false,
     }
 }
@@ -260,10 +263,10 @@ impl Parts for Activity {
         let answers = record.safe_html_item.iter().filter_map(|answer| answer.0.as_ref());
         let answers = answers.map(|answer| markup::text(&answer.html)).filter(|answer| !answer.is_empty());
         let answer = answers.collect::<Vec<_>>().join("\n\n");
-        let title = match record.title.trim_end().rsplit_once('\n') {
-            Some((title, line)) if counts_files(line) => title,
-            _ => &record.title,
-        };
+        let mut title = record.title.trim_end();
+        while let Some((before, _)) = title.rsplit_once('\n').filter(|(_, line)| counts_files(line)) {
+            title = before.trim_end();
+        }
         let Some(prompt) = prompt_of(title, &record.header, !answer.is_empty()) else {
             self.skipped.add("records that are no chat");
             return ControlFlow::Continue(());
@@ -359,11 +362,13 @@ pub(super) mod tests {
             ("Branched hi", "hi"),
             ("Eingegebener Prompt: hi", "hi"),
             ("プロンプト: 東京", "東京"),
+            ("Prompt\u{a0}: Vous avez dit\nbonjour", "bonjour"),
+            ("Prompt : bonjour", "bonjour"),
             ("已提示：你好", "你好"),
         ] {
             assert_eq!(prompt_of(title, "Gemini Apps", false).as_deref(), Some(prompt), "{title}");
         }
-        let json = r#"[{"header":"Gemini Apps","title":"Prompted see these\nAttached 2 files.","time":"2026-07-20T15:20:00Z"}]"#;
+        let json = r#"[{"header":"Gemini Apps","title":"Prompted see these\n1 generated image.\nAttached 2 files.","time":"2026-07-20T15:20:00Z"}]"#;
         assert_eq!(said(conversation(&read(&FORMAT, json))), ["> see these"]);
     }
 

@@ -197,7 +197,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_date_in_an_unknown_language_separates_prompt_and_answer() {
-        let html = SAMPLE.replace("Jul 19, 2026, 11:00:00 PM PDT", "19 juil. 2026, 23:00:00 CEST");
+        let html = SAMPLE.replace("Jul 19, 2026, 11:00:00 PM PDT", "19 lipca 2026, 23:00:00 CEST");
         let items = read(&FORMAT, &html);
         assert_eq!(said(conversation(&items)), ["> again", "And again."]);
         assert_eq!(conversation(&items).created_at, None);

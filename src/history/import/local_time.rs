@@ -15,8 +15,8 @@ pub fn looks_like_one(text: &str) -> bool {
     year && clock && (4..=7).contains(&numbers.len()) && text.chars().count() <= 64
 }
 
-/// Reads a date and time. `None` where the month is written in another language than English, or the zone is not
-/// known: a time that would be wrong is worse than none.
+/// Reads a date and time. `None` where the month is written in a language that is not known, or the zone is not known:
+/// a time that would be wrong is worse than none.
 #[must_use]
 pub fn parse(text: &str) -> Option<Micros> {
     let text: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
@@ -30,8 +30,8 @@ pub fn parse(text: &str) -> Option<Micros> {
         (&[day, month, year], None) if year > 31 && text[..clock_start].contains('.') => (year, month, day),
         _ => return None,
     };
-    let afternoon = ["PM", "pm", "p.m.", "下午", "午後", "오후"].iter().any(|mark| text.contains(mark));
-    let morning = ["AM", "am", "a.m.", "上午", "午前", "오전", "凌晨"].iter().any(|mark| text.contains(mark));
+    let afternoon = ["PM", "pm", "p.m.", "p. m.", "下午", "午後", "오후"].iter().any(|mark| text.contains(mark));
+    let morning = ["AM", "am", "a.m.", "a. m.", "上午", "午前", "오전", "凌晨"].iter().any(|mark| text.contains(mark));
     hour = match hour {
         12 if morning => 0,
         1..12 if afternoon => hour + 12,
@@ -89,28 +89,30 @@ fn numbers(text: &str) -> Vec<(usize, u32)> {
     numbers
 }
 
+/// The names of months, short and long, in English, French, Spanish, Portuguese, Italian, German and Dutch. No word is
+/// of two months.
+const MONTHS: [&[&str]; 12] = [
+    &[
+        "jan", "january", "janv", "janvier", "ene", "enero", "janeiro", "gen", "gennaio", "januar", "jän", "jänner",
+        "januari",
+    ],
+    &["feb", "february", "févr", "fév", "février", "febrero", "fev", "fevereiro", "febbraio", "februar", "februari"],
+    &["mar", "march", "mars", "marzo", "março", "mär", "märz", "mrt", "maart"],
+    &["apr", "april", "avr", "avril", "abr", "abril", "aprile"],
+    &["may", "mai", "mayo", "maio", "mag", "maggio", "mei"],
+    &["jun", "june", "juin", "junio", "junho", "giu", "giugno", "juni"],
+    &["jul", "july", "juil", "juillet", "julio", "julho", "lug", "luglio", "juli"],
+    &["aug", "august", "août", "ago", "agosto", "augustus"],
+    &["sep", "sept", "september", "septembre", "septiembre", "set", "setembro", "settembre"],
+    &["oct", "october", "octobre", "octubre", "out", "outubro", "ott", "ottobre", "okt", "oktober"],
+    &["nov", "november", "novembre", "noviembre", "novembro"],
+    &["dec", "december", "déc", "décembre", "dic", "diciembre", "dez", "dezembro", "dicembre", "dezember"],
+];
+
 fn month(text: &str) -> Option<u32> {
-    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-    const LONG: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
     text.split(|c: char| !c.is_alphabetic()).find_map(|word| {
-        let word = word.to_ascii_lowercase();
-        let at = MONTHS
-            .iter()
-            .zip(LONG)
-            .position(|(short, long)| word == *short || word == long || (word == "sept" && long == "september"))?;
+        let word = word.to_lowercase();
+        let at = MONTHS.iter().position(|names| names.contains(&&*word))?;
         u32::try_from(at + 1).ok()
     })
 }
@@ -136,7 +138,7 @@ fn zone(text: &str, chinese: bool) -> Option<Offset> {
         "AEDT" => 660,
         "NZST" => 720,
         "NZDT" => 780,
-        "BRT" | "ADT" => -180,
+        "BRT" | "ART" | "ADT" => -180,
         "EDT" | "AST" => -240,
         "EST" | "CDT" => -300,
         "CST" | "MDT" => -360,
@@ -184,6 +186,11 @@ mod tests {
             ("2026/08/03 16:05:06 JST", "2026-08-03T07:05:06Z"),
             ("03.08.2026, 16:05:06 MESZ", "2026-08-03T14:05:06Z"),
             ("Dec 3, 2025, 5:04:12 PM CST", "2025-12-03T23:04:12Z"),
+            ("28 févr. 2026, 22:30:00 CET", "2026-02-28T21:30:00Z"),
+            ("10 de mai. de 2026, 03:46:09 BRT", "2026-05-10T06:46:09Z"),
+            ("3 ago 2026, 5:30:00 p.\u{a0}m. CEST", "2026-08-03T15:30:00Z"),
+            ("3 lug 2026, 22:30:00 CEST", "2026-07-03T20:30:00Z"),
+            ("17. März 2026, 22:30:00 MEZ", "2026-03-17T21:30:00Z"),
         ] {
             assert!(looks_like_one(text), "{text}");
             assert_eq!(parse(text).unwrap_or_else(|| panic!("{text}")).rfc3339(), time, "{text}");
@@ -193,7 +200,7 @@ mod tests {
     #[test]
     fn what_is_in_doubt_is_no_time() {
         for text in [
-            "3 juil. 2025, 17:04:12 CEST",
+            "3 lipca 2025, 17:04:12 CEST",
             "2026年8月3日 下午4:05",
             "03/08/2026, 16:05:06 UTC",
             "Jul 3, 2025, 5:04:12 PM XYZ",

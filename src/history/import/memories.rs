@@ -175,7 +175,11 @@ pub fn listed(text: &str) -> Vec<Fact> {
     // What settings show around the list, and which is copied along.
     let around = ["Saved memories", "Manage memories", "Manage", "Memory", "Delete", "Delete all"];
     let entries = outline::entries(text, true).into_iter().filter(|entry| !around.contains(&entry.text.trim()));
-    let facts = entries.map(|entry| {
+    facts_of(entries.collect())
+}
+
+fn facts_of(entries: Vec<outline::Entry<'_>>) -> Vec<Fact> {
+    let facts = entries.into_iter().map(|entry| {
         let (created_at, text) = dated(&entry.text).unwrap_or((None, &entry.text));
         Fact { text: text.to_owned(), bucket: entry.heading.map(str::to_owned), created_at }
     });
@@ -185,20 +189,27 @@ pub fn listed(text: &str) -> Vec<Fact> {
 /// The date in brackets before a text, and the text; `[unknown]` is no date.
 fn dated(text: &str) -> Option<(Option<Micros>, &str)> {
     let (date, rest) = text.strip_prefix('[')?.split_once(']')?;
-    let time = Time::from_text(date).0.filter(|_| date.len() >= 8 && date.contains('-'));
+    // What has a time of day is the line of a log.
+    let time = Time::from_text(date).0.filter(|_| date.len() >= 8 && date.contains('-') && !date.contains(':'));
     let known = time.is_some() || date.eq_ignore_ascii_case("unknown");
     known.then(|| (time, rest.trim_start_matches(['.', ':', '-', '–', '—', ' '])))
 }
 
 fn is_list(part: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(part) else { return false };
-    let facts = listed(text);
-    let dated = facts.iter().filter(|fact| fact.created_at.is_some()).count();
-    dated > 0 && dated * 2 >= facts.len()
+    let entries = outline::entries(text, true);
+    let marked = entries.iter().filter(|entry| dated(&entry.text).is_some()).count();
+    marked > 0 && marked * 2 >= entries.len()
 }
 
+/// What is said before and after the facts with dates, such as "Here is what I know:", is no fact.
 fn read_list(part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlow<()> {
-    give(listed(&String::from_utf8_lossy(part)), &place, sink)
+    let text = String::from_utf8_lossy(part);
+    let mut entries = outline::entries(&text, true);
+    let is_marked = |entry: &outline::Entry<'_>| dated(&entry.text).is_some();
+    entries.truncate(entries.iter().rposition(is_marked).map_or(0, |last| last + 1));
+    entries.drain(..entries.iter().position(is_marked).unwrap_or(0));
+    give(facts_of(entries), &place, sink)
 }
 
 fn give(facts: Vec<Fact>, place: &Place<'_>, sink: &mut Sink<'_>) -> ControlFlow<()> {
@@ -296,8 +307,17 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_is_said_around_a_list_is_no_fact() {
+        let text = "Here is what I know:\n```\n[unknown] - Likes tea.\n[2025-05-02] - Has a cat.\nNamed Tom.\n[unknown] - Runs.\n```\nThat is all.";
+        let items = read(&LIST, text);
+        let found: Vec<&str> = facts(&items).into_iter().map(|fact| &*fact.text).collect();
+        assert_eq!(found, ["Likes tea.", "Has a cat.", "Named Tom.", "Runs."]);
+    }
+
+    #[test]
     fn other_texts_are_not_claimed_as_lists() {
-        for text in ["# Readme\n\nSome text.", "[1, 2]", "- a\n- b\n- [2025-01-01] c\n- d", "", "\u{0}"] {
+        let log = "[2025-11-24 10:00:00] INFO started\n".repeat(6);
+        for text in ["# Readme\n\nSome text.", "[1, 2]", "- a\n- b\n- [2025-01-01] c\n- d", "", "\u{0}", &log] {
             assert!(!(LIST.is)(text.as_bytes()), "{text}");
         }
     }

@@ -35,6 +35,7 @@ mod text;
 mod time;
 mod typingmind;
 mod wrappers;
+mod zstandard;
 
 use crate::clock::Micros;
 

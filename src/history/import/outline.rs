@@ -48,7 +48,7 @@ pub fn entries(text: &str, lines_alone: bool) -> Vec<Entry<'_>> {
 /// The longest heading, in characters, as it goes with each of the entries below it. It is that of a bucket's name.
 const HEADING: usize = 100;
 
-/// What stands in a line that is a heading, `# …` or all of it bold. A long one is none.
+/// What stands in a line that is a heading, `# …` or all of it bold or in italics. A long one is none.
 fn heading_of(line: &str) -> Option<&str> {
     if line.char_indices().nth(HEADING + "####### ".len()).is_some() {
         return None;
@@ -58,6 +58,13 @@ fn heading_of(line: &str) -> Option<&str> {
         && let Some(found) = line[level..].strip_prefix(' ')
     {
         return Some(found.trim());
+    }
+    // Of words in italics only a few that are no sentence.
+    let italic = line.strip_prefix('*').and_then(|rest| rest.strip_suffix('*')).filter(|rest| !rest.contains('*'));
+    if let Some(found) =
+        italic.filter(|found| found.split_whitespace().count() <= 4 && !found.ends_with(['.', '!', '?']))
+    {
+        return Some(found.trim().trim_end_matches(':'));
     }
     let bold = line.trim_end_matches(':').strip_prefix("**")?.strip_suffix("**")?;
     (!bold.contains("**")).then(|| bold.trim().trim_end_matches(':'))
@@ -86,7 +93,7 @@ mod tests {
 
     #[test]
     fn headings_bullets_and_paragraphs_are_told_apart() {
-        let text = "Before\nit.\n\n**Work:**\n\nRuns a lab.\nIn Greece.\n- one\n  - below\n- two\n\n## Home\n1. cat\n2) dog\n**bold** start";
+        let text = "Before\nit.\n\n**Work:**\n\nRuns a lab.\nIn Greece.\n- one\n  - below\n- two\n\n## Home\n1. cat\n2) dog\n**bold** start\n\n*Recent months*\n\nA boat.\n*It floats.*";
         assert_eq!(
             listed(text, false),
             [
@@ -97,6 +104,7 @@ mod tests {
                 (Some("Home"), "cat".to_owned()),
                 (Some("Home"), "dog".to_owned()),
                 (Some("Home"), "**bold** start".to_owned()),
+                (Some("Recent months"), "A boat.\n*It floats.*".to_owned()),
             ]
         );
     }

@@ -109,6 +109,8 @@ pub fn split(reader: &mut dyn Read, separator: &'static str, limit: usize, each:
         let mut part = &window.rest()[..end];
         if separator.starts_with('\n') {
             part = part.strip_suffix(b"\r").unwrap_or(part);
+            // A file whose end was not written when the machine stopped goes on after zeros.
+            part = &part[part.iter().position(|byte| *byte != 0).unwrap_or(part.len())..];
         }
         let damage = dropped || part.len() > limit;
         if damage || !part.trim_ascii().is_empty() {

@@ -26,6 +26,32 @@ pub fn without(text: &str, names: &[&str]) -> String {
     out.trim().to_owned()
 }
 
+/// The text without the tags of these names, but with what stands between them.
+#[must_use]
+pub fn unwrapped(text: &str, names: &[&str]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('<') {
+        let (before, from) = rest.split_at(start);
+        out.push_str(before);
+        let is_tag = names.iter().any(|name| {
+            begins(from, name)
+                || from[1..]
+                    .strip_prefix('/')
+                    .is_some_and(|from| from.strip_prefix(name).is_some_and(|after| after.starts_with('>')))
+        });
+        match from.find('>').filter(|_| is_tag) {
+            Some(end) => rest = &from[end + 1..],
+            None => {
+                out.push('<');
+                rest = &from[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out.trim().to_owned()
+}
+
 /// What stands in the first `<name>…</name>`.
 #[must_use]
 pub fn inside<'a>(text: &'a str, name: &str) -> Option<&'a str> {
@@ -49,7 +75,7 @@ fn length(text: &str, name: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{inside, without};
+    use super::{inside, unwrapped, without};
 
     #[test]
     fn named_elements_are_taken_out_and_all_else_stays() {
@@ -59,6 +85,12 @@ mod tests {
         assert_eq!(without("<a b>x</a b>é<", &names), "é<");
         assert_eq!(inside("a<note> x </note>", "note"), Some("x"));
         assert_eq!(inside("a<note> x", "note"), None);
+    }
+
+    #[test]
+    fn tags_alone_are_taken_off() {
+        assert_eq!(unwrapped("<say to=\"x\">a <b>c</b></say> <said>", &["say"]), "a <b>c</b> <said>");
+        assert_eq!(unwrapped("<say> a </say", &["say"]), "a </say");
     }
 
     /// Otherwise it would not come to an end before the tests are stopped.
