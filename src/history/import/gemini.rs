@@ -105,7 +105,7 @@ pub(super) fn conversation_of(url: &str) -> Option<String> {
 
 /// What stands before the prompt in a title, in the languages that are known. A word that is the beginning of another
 /// comes after it.
-const PROMPT: [&str; 20] = [
+const PROMPT: [&str; 23] = [
     "Prompt : Vous avez dit",
     "Prompt :",
     "Prompt:",
@@ -118,6 +118,9 @@ const PROMPT: [&str; 20] = [
     "Said",
     "Submitted query",
     "Eingegebener Prompt",
+    "Angefordert",
+    "Petición enviada",
+    "Prompt inviato",
     "送信したメッセージ",
     "プロンプト",
     "已提示",
