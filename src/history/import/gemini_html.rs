@@ -56,18 +56,25 @@ fn pieces(html: &str) -> Vec<(usize, usize)> {
     pieces
 }
 
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
 /// An exchange; `None` where no time stands, which everything that happened has.
 fn exchange(cells: &Cells<'_>) -> Option<(String, Exchange)> {
     let html = cells.content;
     let texts: Vec<(usize, usize, String)> =
         pieces(html).into_iter().map(|(start, end)| (start, end, markup::text(&html[start..end]))).collect();
     // A prompt can have a date on a line of its own, too; one that is read entirely is more likely the record's.
-    let at = texts
-        .iter()
-        .skip(1)
-        .position(|(_, _, text)| local_time::looks_like_one(text) && local_time::parse(text).is_some());
-    let at = 1 + at.or_else(|| texts.iter().skip(1).position(|(_, _, text)| local_time::looks_like_one(text)))?;
+    let at = texts.iter().skip(1).position(|(_, _, text)| {
+        local_time::looks_like_one(first_line(text)) && local_time::parse(first_line(text)).is_some()
+    });
+    let at = 1 + at
+        .or_else(|| texts.iter().skip(1).position(|(_, _, text)| local_time::looks_like_one(first_line(text))))?;
     let (start, end, time) = &texts[at];
+    // The answer can begin without a line break, with a paragraph.
+    let (time, begun) = time.split_once('\n').unwrap_or((time, ""));
+    let answer = [begun, &markup::text(&html[(*end).min(html.len())..])].map(str::trim).join("\n\n");
     let mut lines = Vec::new();
     let mut files = Vec::new();
     let mut in_files = false;
@@ -89,10 +96,10 @@ fn exchange(cells: &Cells<'_>) -> Option<(String, Exchange)> {
     let exchange = Exchange {
         link: hrefs(&html[..*start]).or_else(|| hrefs(cells.rest)),
         time: local_time::parse(time),
-        written: time.clone(),
+        written: time.to_owned(),
         prompt: String::new(),
         files,
-        answer: markup::text(&html[(*end).min(html.len())..]),
+        answer: answer.trim().to_owned(),
     };
     Some((lines.join("\n"), exchange))
 }
@@ -166,6 +173,9 @@ pub(super) mod tests {
         let all = conversations(&items);
         assert_eq!(all.len(), 2);
         assert_eq!(said(all[0]), ["> again", "And again."]);
+        let unbroken = read(&FORMAT, &SAMPLE.replace("PDT<br><p>And again.", "PDT<p>And again.</p><p>And again."));
+        assert_eq!(said(conversation(&unbroken)), ["> again", "And again.\n\nAnd again."]);
+        assert_eq!(conversation(&unbroken).created_at, all[0].created_at);
         assert_eq!(all[0].created_at.expect("read").rfc3339(), "2026-07-20T06:00:00Z");
         assert_eq!(all[1].id, "abc123def");
         assert_eq!(said(all[1]), ["> Is 1 < 2?\nOn 3 May?\n\n[file: x.png]", "Yes:\n\n- 1\n\na\nb"]);
