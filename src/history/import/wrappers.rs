@@ -29,23 +29,23 @@ pub fn without(text: &str, names: &[&str]) -> String {
 /// The text without the tags of these names, but with what stands between them.
 #[must_use]
 pub fn unwrapped(text: &str, names: &[&str]) -> String {
+    let is_tag = |text: &str| {
+        let closes = |name: &&str| text.strip_prefix("</").and_then(|text| text.strip_prefix(*name));
+        names.iter().any(|name| begins(text, name) || closes(name).is_some_and(|after| after.starts_with('>')))
+    };
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find('<') {
         let (before, from) = rest.split_at(start);
         out.push_str(before);
-        let is_tag = names.iter().any(|name| {
-            begins(from, name)
-                || from[1..]
-                    .strip_prefix('/')
-                    .is_some_and(|from| from.strip_prefix(name).is_some_and(|after| after.starts_with('>')))
-        });
-        match from.find('>').filter(|_| is_tag) {
-            Some(end) => rest = &from[end + 1..],
-            None => {
-                out.push('<');
-                rest = &from[1..];
-            }
+        rest = from;
+        if is_tag(from) {
+            // Without an end, neither has any that follows.
+            let Some(end) = from.find('>') else { break };
+            rest = &from[end + 1..];
+        } else {
+            out.push('<');
+            rest = &from[1..];
         }
     }
     out.push_str(rest);
@@ -98,5 +98,7 @@ mod tests {
     fn many_elements_that_are_not_closed_are_read_once() {
         let text = "<note >".repeat(1 << 20);
         assert_eq!(without(&text, &["note", "a b"]), text);
+        let text = "<note ".repeat(1 << 20);
+        assert_eq!(unwrapped(&text, &["note", "a b"]), text.trim());
     }
 }
