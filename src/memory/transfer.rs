@@ -91,12 +91,7 @@ pub fn parse(format: Format, body: &[u8]) -> Result<Vec<Item>> {
 pub fn parse_own(body: &[u8]) -> Option<(&'static str, Vec<Item>)> {
     #[derive(Deserialize)]
     struct Exported {
-        memories: Vec<Text>,
-    }
-    #[derive(Deserialize)]
-    struct Text {
-        #[serde(rename = "text")]
-        _text: String,
+        memories: Vec<serde::de::IgnoredAny>,
     }
     let text = std::str::from_utf8(body).ok()?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -354,10 +349,10 @@ mod tests {
             Some(("commonplace (JSON)", 1))
         );
         assert_eq!(form("id,text,bucket,source,createdAt,updatedAt\na,b,c,,,\n"), Some(("commonplace (CSV)", 1)));
+        assert_eq!(form(r#"{"memories": ["a", "b"]}"#), Some(("commonplace (JSON)", 2)));
         for other in [
             r#"[{"role":"user","content":"hi"}]"#,
             r#"["a", "b"]"#,
-            r#"{"memories": ["a"]}"#,
             r#"{"memories": []}"#,
             "id,author,content\n1,me,hi\n",
             "text\nhello\n",
