@@ -283,6 +283,7 @@ impl Index {
                 }
             }
         }
+        found.sort_by_key(|(term, _)| self.lexical.document_frequency(*term));
         (found, corrected)
     }
 

@@ -8,8 +8,10 @@
 //!
 //! A query is answered term at a time: the score of every document that has any
 //! of the terms is summed up in an array by slot, and the best are picked from
-//! those that were touched. Memories are short and questions have few words, so
-//! all postings of a question are read in a fraction of a millisecond.
+//! those that were touched. Once the terms that are left can't lift any other
+//! document among the best, they are looked up for those that may stay there
+//! (`MaxScore` of Turtle and Flood, Query Evaluation, 1995). What is left then are
+//! frequent words, which have most of the postings and tell the least.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -31,6 +33,10 @@ const LEAST_IDF: f64 = 1e-6;
 const FREE: u32 = u32::MAX;
 /// Up to how many documents are removed one by one.
 const FEW: usize = 16;
+/// How many postings are read in the time in which a term is looked up for a document.
+const LOOK_UP: usize = 64;
+/// What rounding may add to a score of a few terms, as a part of it.
+const ROUNDING: f32 = 1e-5;
 
 /// A term of one [`Lexical`], until a document is removed from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -343,7 +349,7 @@ impl Lexical {
     /// The `k` best documents of those that have any of the terms and that
     /// `accept` accepts, by slot, with their BM25: best first, and of equally good
     /// ones the later first. Each term has a weight above 0, by which what it adds
-    /// to a score is multiplied.
+    /// to a score is multiplied. It takes least time with the rarest terms first.
     #[must_use]
     pub fn best(&self, terms: &[(TermId, f32)], k: usize, accept: impl Fn(u32) -> bool) -> Vec<(u32, f32)> {
         // Taken, not borrowed: if `accept` panics, no score is left to the next query.
@@ -351,34 +357,58 @@ impl Lexical {
         if scratch.scores.len() < self.slots() {
             scratch.scores.resize(self.slots(), 0.0);
         }
-        self.sum(terms, &mut scratch);
+        let bm25 = Bm25::of(self);
+        let terms: Vec<(&Term, f32)> = terms.iter().map(|(term, weight)| self.scaled(&bm25, *term, *weight)).collect();
+        let mut rest = &terms[..];
+        while let Some(((term, scale), after)) = rest.split_first() {
+            self.add(&bm25, term, *scale, &mut scratch);
+            rest = after;
+            if scratch.keep_only_best(k, rest, &accept) {
+                break;
+            }
+        }
+        // Of those that are kept, in the order in which a score is summed up.
+        for (term, scale) in rest {
+            for &slot in &scratch.touched {
+                scratch.scores[slot as usize] += self.added(&bm25, term, *scale, slot);
+            }
+        }
         let best = scratch.best(k, accept);
         SCRATCH.set(scratch);
         best
     }
 
-    /// Sums up the scores of all documents with any of the terms.
-    fn sum(&self, terms: &[(TermId, f32)], scratch: &mut Scratch) {
-        let bm25 = Bm25::of(self);
-        for (term, weight) in terms {
-            let term = &self.terms[term.0 as usize];
-            let scale = bm25.scale(term.document_frequency(), *weight);
-            let mut repeats = term.repeats.iter().copied();
-            let mut repeat = repeats.next();
-            for &slot in &term.slots {
-                let occurrences = match repeat {
-                    Some((repeated, occurrences)) if repeated == slot => {
-                        repeat = repeats.next();
-                        occurrences
-                    }
-                    _ => 1,
-                };
-                let score = &mut scratch.scores[slot as usize];
-                if *score == 0.0 {
-                    scratch.touched.push(slot);
+    /// A term with the most that it can add to a score.
+    fn scaled(&self, bm25: &Bm25, term: TermId, weight: f32) -> (&Term, f32) {
+        let term = &self.terms[term.0 as usize];
+        (term, bm25.scale(term.document_frequency(), weight))
+    }
+
+    /// Adds what a term adds to the scores of all documents that have it.
+    fn add(&self, bm25: &Bm25, term: &Term, scale: f32, scratch: &mut Scratch) {
+        let mut repeats = term.repeats.iter().copied();
+        let mut repeat = repeats.next();
+        for &slot in &term.slots {
+            let occurrences = match repeat {
+                Some((repeated, occurrences)) if repeated == slot => {
+                    repeat = repeats.next();
+                    occurrences
                 }
-                *score += bm25.score(scale, occurrences, self.lengths[slot as usize]);
+                _ => 1,
+            };
+            let score = &mut scratch.scores[slot as usize];
+            if *score == 0.0 {
+                scratch.touched.push(slot);
             }
+            *score += bm25.score(scale, occurrences, self.lengths[slot as usize]);
+        }
+    }
+
+    /// What a term adds to the score of one document.
+    fn added(&self, bm25: &Bm25, term: &Term, scale: f32, slot: u32) -> f32 {
+        match term.occurrences(slot) {
+            0 => 0.0,
+            occurrences => bm25.score(scale, occurrences, self.lengths[slot as usize]),
         }
     }
 
@@ -388,13 +418,8 @@ impl Lexical {
     pub fn score(&self, terms: &[(TermId, f32)], slot: u32) -> f32 {
         let bm25 = Bm25::of(self);
         let score = |(term, weight): &(TermId, f32)| {
-            let term = &self.terms[term.0 as usize];
-            match term.occurrences(slot) {
-                0 => 0.0,
-                occurrences => {
-                    bm25.score(bm25.scale(term.document_frequency(), *weight), occurrences, self.lengths[slot as usize])
-                }
-            }
+            let (term, scale) = self.scaled(&bm25, *term, *weight);
+            self.added(&bm25, term, scale, slot)
         };
         // Not `sum`, which is -0 for no terms.
         terms.iter().map(score).fold(0.0, std::ops::Add::add)
@@ -418,6 +443,52 @@ impl Lexical {
 }
 
 impl Scratch {
+    /// Forgets all documents that can't be among the `k` best accepted ones, if that can be told, and takes less time
+    /// than to go on with the terms that are left. Whether it did so.
+    fn keep_only_best(&mut self, k: usize, rest: &[(&Term, f32)], accept: impl Fn(u32) -> bool) -> bool {
+        let postings: usize = rest.iter().map(|(term, _)| term.slots.len()).sum();
+        if postings <= self.touched.len() || self.touched.len() < k || k == 0 {
+            return false;
+        }
+        // The bits of positive numbers are in their order.
+        let mut best: BinaryHeap<Reverse<u32>> = BinaryHeap::with_capacity(k);
+        for &slot in &self.touched {
+            let score = Reverse(self.scores[slot as usize].to_bits());
+            if best.len() < k {
+                if accept(slot) {
+                    best.push(score);
+                }
+            } else if let Some(mut worst) = best.peek_mut()
+                && score < *worst
+                && accept(slot)
+            {
+                *worst = score;
+            }
+        }
+        let Some(Reverse(least)) = best.peek().filter(|_| best.len() == k) else { return false };
+        let most: f32 = rest.iter().map(|(_, scale)| scale).sum();
+        let enough = f32::from_bits(*least) * (1.0 - ROUNDING) - most;
+        // Another document has nothing yet.
+        if enough <= 0.0 {
+            return false;
+        }
+        let may_stay = |score: f32| score >= enough;
+        let kept = self.touched.iter().filter(|slot| may_stay(self.scores[**slot as usize])).count();
+        if kept * rest.len() * LOOK_UP > postings {
+            return false;
+        }
+        let scores = &mut self.scores;
+        self.touched.retain(|slot| {
+            let score = &mut scores[*slot as usize];
+            let stays = may_stay(*score);
+            if !stays {
+                *score = 0.0;
+            }
+            stays
+        });
+        true
+    }
+
     /// Picks the best of the touched slots and forgets all scores.
     fn best(&mut self, k: usize, accept: impl Fn(u32) -> bool) -> Vec<(u32, f32)> {
         // Scores are positive, and the bits of positive numbers are in their order.
@@ -473,6 +544,27 @@ mod tests {
         assert_eq!(slots(&lexical.best(&query(&lexical, "cats"), 2, |slot| slot < 2)), [0, 1]);
         assert_eq!(lexical.best(&query(&lexical, "cats"), 0, |_| true), []);
         assert_eq!(lexical.best(&[], 10, |_| true), []);
+    }
+
+    #[test]
+    fn what_is_left_of_frequent_words_is_looked_up_for_the_best_only() {
+        let mut lexical = Lexical::new();
+        for n in 0_u32..3_000 {
+            let rare = if n % 300 == 7 { "rare ".repeat(1 + n as usize / 300 % 5) } else { String::new() };
+            let often = if n % 2 == 0 { "often often" } else { "" };
+            lexical.push(&format!("{rare} filler{} {often}", n % 7));
+        }
+        let terms = query(&lexical, "rare often");
+        let mut scratch = Scratch { scores: vec![0.0; lexical.slots()], touched: Vec::new() };
+        let bm25 = Bm25::of(&lexical);
+        let [(rare, scale), often] = [0, 1].map(|at: usize| lexical.scaled(&bm25, terms[at].0, terms[at].1));
+        lexical.add(&bm25, rare, scale, &mut scratch);
+        assert!(!scratch.keep_only_best(11, &[often], |_| true), "there are ten");
+        assert!(scratch.keep_only_best(5, &[often], |_| true));
+        assert_eq!(scratch.touched.len(), 6, "{:?}", scratch.touched);
+        let all = lexical.best(&terms, usize::MAX, |slot| slot % 3 > 0);
+        assert_eq!(lexical.best(&terms, 5, |slot| slot % 3 > 0), all[..5]);
+        assert_eq!(lexical.best(&terms, 12, |slot| slot % 3 > 0), all[..12]);
     }
 
     #[test]
@@ -622,6 +714,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_first_of_all_are_the_best(
+            texts in prop::collection::vec(text(), 1..400),
+            queries in prop::collection::vec((text(), 1_usize..20, 1_u32..4), 20),
+        ) {
+            let lexical = of(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+            for (words, k, every) in queries {
+                let mut terms = query(&lexical, &words);
+                terms.sort_unstable_by_key(|(term, _)| lexical.document_frequency(*term));
+                terms.dedup();
+                let all = lexical.best(&terms, usize::MAX, |slot| slot % every == 0);
+                prop_assert_eq!(&lexical.best(&terms, k, |slot| slot % every == 0)[..], &all[..k.min(all.len())]);
+                for (slot, score) in all {
+                    prop_assert_eq!(lexical.score(&terms, slot).to_bits(), score.to_bits());
+                }
+            }
+        }
+
         #[test]
         fn what_was_changed_is_as_what_is_built_afresh(
             texts in prop::collection::vec(text(), 1..60),
