@@ -59,6 +59,9 @@ pub enum Unreadable {
     Io(#[from] io::Error),
 }
 
+/// How much any file may unpack to, in bytes, however small it is.
+const LEAST_MOST: u64 = 16 << 20;
+
 /// The longest name of a file in an archive that is kept, in bytes; others are known by their numbers.
 const LONGEST_NAME: usize = 1_024;
 
@@ -121,7 +124,7 @@ struct Member<'a, R> {
 impl<R: Read + Seek> Reopen for Member<'_, R> {
     fn open(&mut self) -> io::Result<Box<dyn Read + '_>> {
         let file = self.archive.by_index(self.index)?;
-        let most = file.compressed_size().saturating_mul(self.limits.ratio).max(16 << 20);
+        let most = file.compressed_size().saturating_mul(self.limits.ratio).max(LEAST_MOST);
         Ok(Box::new(Guarded { reader: file, most, left: self.left }))
     }
 }
@@ -152,13 +155,20 @@ impl<R: Read> Read for Guarded<'_, R> {
 }
 
 /// A file that is compressed by itself, as Codex does it with its older sessions.
-struct Compressed<'a, R> {
-    file: &'a mut Seekable<R>,
+struct Compressed<'a> {
+    file: &'a mut dyn Reopen,
     most: u64,
     left: &'a Cell<u64>,
 }
 
-impl<R: Read + Seek> Reopen for Compressed<'_, R> {
+impl<'a> Compressed<'a> {
+    /// Of a file of so many bytes.
+    fn new(file: &'a mut dyn Reopen, size: u64, limits: &Limits, left: &'a Cell<u64>) -> Self {
+        Self { file, most: size.saturating_mul(limits.ratio).max(LEAST_MOST), left }
+    }
+}
+
+impl Reopen for Compressed<'_> {
     fn open(&mut self) -> io::Result<Box<dyn Read + '_>> {
         Ok(Box::new(Guarded { reader: Frames::new(self.file.open()?)?, most: self.most, left: self.left }))
     }
@@ -277,8 +287,7 @@ impl<'a, 's> Walk<'a, 's> {
             zstandard::MAGIC => {
                 let size = file.0.seek(SeekFrom::End(0))?;
                 let left = self.left.clone();
-                let most = size.saturating_mul(self.limits.ratio).max(16 << 20);
-                let flow = self.plain(name, &mut Compressed { file, most, left: &left });
+                let flow = self.plain(name, &mut Compressed::new(file, size, self.limits, &left));
                 self.left = left;
                 Ok(flow)
             }
@@ -326,13 +335,21 @@ impl<'a, 's> Walk<'a, 's> {
         depth: u8,
     ) -> Result<ControlFlow<()>, Unreadable> {
         let left = self.left.clone();
+        let raw = archive.by_index_raw(index).map_err(Unreadable::Archive)?;
+        // What an archive says of sizes need not be true.
+        let size = raw.size().min(raw.compressed_size().saturating_mul(self.limits.ratio));
+        drop(raw);
         let mut member = Member { archive, index, limits: self.limits, left: &left };
-        let zipped = match member.open().and_then(|mut file| magic(&mut file)) {
-            Ok(magic) => matches!(magic, ZIP | EMPTY_ZIP),
+        let magic = match member.open().and_then(|mut file| magic(&mut file)) {
+            Ok(magic) => magic,
             Err(error) => return Ok(self.give(None, Item::Failed { place: place.into(), why: error.to_string() })),
         };
-        if !zipped || depth < 2 {
-            let flow = self.plain(place, &mut member);
+        if !matches!(magic, ZIP | EMPTY_ZIP) || depth < 2 {
+            let flow = if magic == zstandard::MAGIC {
+                self.plain(place, &mut Compressed::new(&mut member, size, self.limits, &left))
+            } else {
+                self.plain(place, &mut member)
+            };
             self.left = left;
             if self.left.get() == 0 {
                 return Err(Unreadable::TooLarge("the archive unpacks to more than is allowed".into()));
@@ -694,6 +711,7 @@ mod tests {
         let files: [(&str, &[u8]); 3] =
             [("2026/a.jsonl.zst", &two), ("2026/b.jsonl.zst", &one), ("2026/b.jsonl", session.as_bytes())];
         assert_eq!(in_folder(&files).0, ["x2", "x1"]);
+        assert_eq!(import(&archive(&[("a.jsonl.zst", &one)], Stored)).1.unwrap().conversations, 1, "in an archive");
         let (seen, summary) = import(&one[..one.len() / 2]);
         assert!(seen[0].starts_with("export: it can't be read: ") && summary.is_ok(), "{seen:?}");
         let bomb = compressed(&vec![b'x'; 32 << 20]);
