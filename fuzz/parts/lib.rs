@@ -14,6 +14,14 @@ pub mod history {
     pub mod cite;
     pub mod compose;
     pub mod import;
+    /// What answers have of the rest: nothing is written by a model here.
+    pub mod model {
+        #[derive(Debug, Clone, PartialEq, Eq, Default)]
+        pub enum Writer {
+            #[default]
+            Nobody,
+        }
+    }
     pub mod sentence;
     pub mod tokens;
     pub mod when;
@@ -26,4 +34,14 @@ mod search {
     mod terms;
 
     pub use terms::Terms;
+
+    /// Of a search that looked at everything.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Lack {}
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Corpus {
+        Memories,
+        Chunks,
+    }
 }
