@@ -450,24 +450,13 @@ impl Scratch {
         if postings <= self.touched.len() || self.touched.len() < k || k == 0 {
             return false;
         }
-        // The bits of positive numbers are in their order.
-        let mut best: BinaryHeap<Reverse<u32>> = BinaryHeap::with_capacity(k);
+        let mut best = Best::new(k);
         for &slot in &self.touched {
-            let score = Reverse(self.scores[slot as usize].to_bits());
-            if best.len() < k {
-                if accept(slot) {
-                    best.push(score);
-                }
-            } else if let Some(mut worst) = best.peek_mut()
-                && score < *worst
-                && accept(slot)
-            {
-                *worst = score;
-            }
+            best.offer(slot, self.scores[slot as usize], &accept);
         }
-        let Some(Reverse(least)) = best.peek().filter(|_| best.len() == k) else { return false };
+        let Some(least) = best.least() else { return false };
         let most: f32 = rest.iter().map(|(_, scale)| scale).sum();
-        let enough = f32::from_bits(*least) * (1.0 - ROUNDING) - most;
+        let enough = least * (1.0 - ROUNDING) - most;
         // Another document has nothing yet.
         if enough <= 0.0 {
             return false;
@@ -491,23 +480,50 @@ impl Scratch {
 
     /// Picks the best of the touched slots and forgets all scores.
     fn best(&mut self, k: usize, accept: impl Fn(u32) -> bool) -> Vec<(u32, f32)> {
-        // Scores are positive, and the bits of positive numbers are in their order.
-        let mut best: BinaryHeap<Reverse<(u32, u32)>> = BinaryHeap::with_capacity(k.min(self.touched.len()));
+        let mut best = Best::new(k);
         for slot in self.touched.drain(..) {
-            let score = std::mem::take(&mut self.scores[slot as usize]);
-            let key = Reverse((score.to_bits(), slot));
-            if best.len() < k {
-                if accept(slot) {
-                    best.push(key);
-                }
-            } else if let Some(mut worst) = best.peek_mut()
-                && key < *worst
-                && accept(slot)
-            {
-                *worst = key;
-            }
+            best.offer(slot, std::mem::take(&mut self.scores[slot as usize]), &accept);
         }
-        best.into_sorted_vec().into_iter().map(|Reverse((score, slot))| (slot, f32::from_bits(score))).collect()
+        best.into_sorted()
+    }
+}
+
+/// The best so far, so many at most: of equals the later slot.
+struct Best {
+    k: usize,
+    /// Scores are positive, and the bits of positive numbers are in their order.
+    heap: BinaryHeap<Reverse<(u32, u32)>>,
+}
+
+impl Best {
+    fn new(k: usize) -> Self {
+        Self { k, heap: BinaryHeap::new() }
+    }
+
+    /// Takes a document that would be among them, if it is accepted, which only then is asked.
+    fn offer(&mut self, slot: u32, score: f32, accept: impl Fn(u32) -> bool) {
+        let key = Reverse((score.to_bits(), slot));
+        if self.heap.len() < self.k {
+            if accept(slot) {
+                self.heap.push(key);
+            }
+        } else if let Some(mut worst) = self.heap.peek_mut()
+            && key < *worst
+            && accept(slot)
+        {
+            *worst = key;
+        }
+    }
+
+    /// The score of the last of them, once there are as many as there may be.
+    fn least(&self) -> Option<f32> {
+        let last = self.heap.peek().filter(|_| self.heap.len() == self.k);
+        last.map(|Reverse((score, _))| f32::from_bits(*score))
+    }
+
+    fn into_sorted(self) -> Vec<(u32, f32)> {
+        let sorted = self.heap.into_sorted_vec().into_iter();
+        sorted.map(|Reverse((score, slot))| (slot, f32::from_bits(score))).collect()
     }
 }
 
@@ -714,11 +730,17 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
         #[test]
         fn the_first_of_all_are_the_best(
-            texts in prop::collection::vec(text(), 1..400),
-            queries in prop::collection::vec((text(), 1_usize..20, 1_u32..4), 20),
+            texts in prop::collection::vec(text(), 100),
+            order in prop::collection::vec(any::<prop::sample::Index>(), 3_000),
+            queries in prop::collection::vec((text(), 1_usize..20, 1_u32..4), 40),
         ) {
+            // So many that words are looked up.
+            let texts: Vec<String> =
+                order.iter().zip(0..).map(|(text, n)| format!("{} own{n} w{}", text.get(&texts), n % 3)).collect();
             let lexical = of(&texts.iter().map(String::as_str).collect::<Vec<_>>());
             for (words, k, every) in queries {
                 let mut terms = query(&lexical, &words);
