@@ -98,6 +98,20 @@ struct Attachment<'a> {
     extracted_content: Str<'a>,
 }
 
+impl<'a> Said<'a> {
+    fn id(&self) -> &str {
+        either(&self.uuid, &self.id)
+    }
+
+    /// What designs have instead of blocks.
+    fn design(&self) -> Option<&Block<'a>> {
+        match &self.content {
+            Either::Object(design) => Some(design),
+            _ => None,
+        }
+    }
+}
+
 fn is(part: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Probe {
@@ -141,7 +155,7 @@ fn read(part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlow<()> {
     };
     let mut said: Vec<_> = said.into_iter().filter_map(|said| said.0).collect();
     let nodes: Vec<Node<'_>> =
-        said.iter().map(|said| Node { id: either(&said.uuid, &said.id), parent: &said.parent_message_uuid }).collect();
+        said.iter().map(|said| Node { id: said.id(), parent: &said.parent_message_uuid }).collect();
     // Older exports name no parents, and are of the shown branch alone.
     let tree = nodes.iter().skip(1).all(|node| !node.parent.is_empty()) && nodes.iter().all(|node| !node.id.is_empty());
     let branch = if tree {
@@ -159,9 +173,9 @@ fn read(part: &[u8], place: Place<'_>, sink: &mut Sink<'_>) -> ControlFlow<()> {
         };
         let text = shown(&said, role);
         if !text.is_empty() {
-            let design = if let Either::Object(content) = &said.content { content.timestamp.0 } else { None };
-            let created_at = said.created_at.0.or(design).or(exported.created_at.0);
-            messages.push(Message { id: either(&said.uuid, &said.id).to_owned(), role, text, created_at });
+            let of_design = said.design().and_then(|design| design.timestamp.0);
+            let created_at = said.created_at.0.or(of_design).or(exported.created_at.0);
+            messages.push(Message { id: said.id().to_owned(), role, text, created_at });
         }
     }
     let title = if exported.name.is_empty() { exported.title } else { exported.name };
@@ -201,7 +215,7 @@ fn shown(said: &Said<'_>, role: Role) -> String {
         add(&mut text, &text::without(Cow::Borrowed(&*said.text), fence, fence, placeholder));
     }
     let mut files = Files::default();
-    let of_design = if let Either::Object(content) = &said.content { &content.attachments[..] } else { &[] };
+    let of_design = said.design().into_iter().flat_map(|design| design.attachments.iter());
     for file in said.attachments.iter().chain(said.files.iter()).chain(of_design).filter_map(|file| file.0.as_ref()) {
         files.add(&mut text, either(&file.file_name, &file.name));
         add(&mut text, &file.extracted_content);
