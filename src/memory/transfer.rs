@@ -89,19 +89,17 @@ pub fn parse(format: Format, body: &[u8]) -> Result<Vec<Item>> {
 /// of objects with `content`.
 #[must_use]
 pub fn parse_own(body: &[u8]) -> Option<(&'static str, Vec<Item>)> {
-    #[derive(Deserialize)]
-    struct Exported {
-        memories: Vec<serde::de::IgnoredAny>,
-    }
     let text = std::str::from_utf8(body).ok()?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if serde_json::from_str::<Exported>(text).is_ok_and(|exported| !exported.memories.is_empty()) {
-        return Some(("commonplace (JSON)", parse_json(text).ok()?));
+    if text.trim_start().starts_with('{') {
+        // An object is read for its list 'memories' alone.
+        let items = parse_json(text).ok().filter(|items| !items.is_empty())?;
+        return Some(("commonplace (JSON)", items));
     }
-    let header = text.lines().next().unwrap_or_default().to_lowercase();
-    let columns: Vec<&str> = header.split(',').map(|name| name.trim().trim_matches('"')).collect();
-    let is_own = columns.contains(&"text") && ["bucket", "createdat"].iter().any(|name| columns.contains(name));
-    is_own.then(|| parse_csv(text).ok()).flatten().map(|items| ("commonplace (CSV)", items))
+    let (_, header) = csv_of(text).ok()?;
+    let has = |column: &str| header.iter().any(|name| name == column);
+    let is_own = has("text") && (has("bucket") || has("createdat"));
+    Some(("commonplace (CSV)", is_own.then(|| parse_csv(text).ok())??))
 }
 
 fn parse_json(text: &str) -> Result<Vec<Item>> {
@@ -151,11 +149,16 @@ struct CsvRow {
     createdat: Option<String>,
 }
 
-fn parse_csv(text: &str) -> Result<Vec<Item>> {
+/// A reader that stands after the names of the columns, and these, in lower case.
+fn csv_of(text: &str) -> csv::Result<(csv::Reader<&[u8]>, csv::StringRecord)> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+    let header = reader.headers()?.iter().map(|name| name.trim().to_lowercase()).collect();
+    Ok((reader, header))
+}
+
+fn parse_csv(text: &str) -> Result<Vec<Item>> {
     let bad = |error: csv::Error| Error::invalid(format!("The file is not CSV with a column 'text': {error}."));
-    let header: csv::StringRecord =
-        reader.headers().map_err(bad)?.iter().map(|name| name.trim().to_lowercase()).collect();
+    let (mut reader, header) = csv_of(text).map_err(bad)?;
     if !header.iter().any(|name| ["text", "memory", "content"].contains(&name)) {
         return Err(Error::invalid("The file is not CSV with a column 'text'; its first line must name the columns."));
     }
