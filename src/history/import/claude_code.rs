@@ -649,6 +649,14 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_session_that_begins_with_many_titles_is_recognised() {
+        use crate::history::import::testing::import;
+
+        let titles = "{\"type\":\"summary\",\"summary\":\"x\",\"leafUuid\":\"y\"}\n".repeat(200);
+        assert_eq!(import(format!("{titles}{SAMPLE}").as_bytes()).1.expect("is known").conversations, 1);
+    }
+
+    #[test]
     fn an_abandoned_branch_that_is_written_again_stays_abandoned() {
         let line = |uuid: &str, parent: &str, text: &str| {
             let message = format!(r#"{{"role":"user","content":"{text}"}}"#);

@@ -198,6 +198,13 @@ mod tests {
     }
 
     #[test]
+    fn no_word_is_of_two_months() {
+        let mut words: Vec<&str> = super::MONTHS.into_iter().flatten().copied().collect();
+        words.sort_unstable();
+        assert!(words.is_sorted_by(|a, b| a < b), "{words:?}");
+    }
+
+    #[test]
     fn what_is_in_doubt_is_no_time() {
         for text in [
             "3 lipca 2025, 17:04:12 CEST",
