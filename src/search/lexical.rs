@@ -735,15 +735,16 @@ mod tests {
         #[test]
         fn the_first_of_all_are_the_best(
             texts in prop::collection::vec(text(), 100),
-            order in prop::collection::vec(any::<prop::sample::Index>(), 3_000),
-            queries in prop::collection::vec((text(), 1_usize..20, 1_u32..4), 40),
+            order in prop::collection::vec(any::<prop::sample::Index>(), 4_000),
+            queries in prop::collection::vec((0..100, prop::collection::vec(0..20, 1..4), 1_usize..8, 1_u32..4), 100),
         ) {
-            // So many that words are looked up.
-            let texts: Vec<String> =
-                order.iter().zip(0..).map(|(text, n)| format!("{} own{n} w{}", text.get(&texts), n % 3)).collect();
+            // So many, with a rare word each, that frequent ones are looked up.
+            let both = |pair: &[prop::sample::Index]| format!("{} {}", pair[0].get(&texts), pair[1].get(&texts));
+            let texts: Vec<String> = order.windows(2).zip(0..).map(|(pair, n)| format!("{} rare{}", both(pair), n % 100)).collect();
             let lexical = of(&texts.iter().map(String::as_str).collect::<Vec<_>>());
-            for (words, k, every) in queries {
-                let mut terms = query(&lexical, &words);
+            for (rare, words, k, every) in queries {
+                let words: Vec<String> = words.iter().map(|word| format!("w{word}")).collect();
+                let mut terms = query(&lexical, &format!("rare{rare} {}", words.join(" ")));
                 terms.sort_unstable_by_key(|(term, _)| lexical.document_frequency(*term));
                 terms.dedup();
                 let all = lexical.best(&terms, usize::MAX, |slot| slot % every == 0);
