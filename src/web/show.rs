@@ -121,6 +121,7 @@ pub(super) fn platform(name: &str) -> &str {
         ("claude", "Claude"),
         ("claude-code", "Claude Code"),
         ("codex", "Codex"),
+        ("cursor", "Cursor"),
         ("deepseek", "DeepSeek"),
         ("gemini", "Gemini"),
         ("grok", "Grok"),

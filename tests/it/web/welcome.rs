@@ -13,6 +13,7 @@ on_both_engines!(
     looking_at_a_link_does_not_use_it_up,
     a_link_ends_after_a_day,
     a_newer_link_or_a_new_password_ends_the_one_before,
+    of_links_made_at_once_one_is_left,
     of_two_who_use_a_link_at_once_one_wins,
     a_link_opens_no_other_account,
     a_password_that_is_refused_leaves_the_link_working,
@@ -120,6 +121,19 @@ async fn a_newer_link_or_a_new_password_ends_the_one_before(engine: Engine) {
     let account = auth::account(&server.app, Some("ann")).await.expect("ann");
     session::set_password(&server.app, account.id, PASSWORD.to_owned()).await.expect("set");
     assert!(is_gone(&mut browser, &second).await);
+}
+
+async fn of_links_made_at_once_one_is_left(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    let links = futures_util::future::join_all((0..8).map(|_| make(&server, "ann"))).await;
+    let mut working = 0;
+    for link in &links {
+        let answer = Browser::new(&server).get(link).await;
+        assert!([StatusCode::OK, StatusCode::NOT_FOUND].contains(&answer.status), "{answer:?}");
+        working += usize::from(answer.status == StatusCode::OK);
+    }
+    assert_eq!(working, 1);
 }
 
 async fn of_two_who_use_a_link_at_once_one_wins(engine: Engine) {
