@@ -4,7 +4,13 @@
 
 #[expect(dead_code, reason = "nothing is asked here")]
 mod chatgpt;
+#[path = "../serve/corpus.rs"]
+#[expect(dead_code, reason = "its texts are not stored here")]
+mod corpus;
 mod floor;
+#[path = "../serve/postgres.rs"]
+#[expect(dead_code, reason = "its measures are not made here")]
+mod postgres;
 #[path = "../table.rs"]
 #[expect(dead_code, reason = "no target here is a least ratio, and times are in seconds")]
 mod table;
@@ -15,13 +21,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use postgres::Database;
 use serde::de::IgnoredAny;
 use table::{Line, Target, median};
 use tempfile::TempDir;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-const USAGE: &str = "cargo bench --bench import -- [SIZE, such as 1GB or 100MB] [--runs N] [--seed N]";
+const USAGE: &str =
+    "cargo bench --bench import -- [SIZE, such as 1GB or 100MB] [--runs N] [--seed N] [--database-url URL]";
 /// Whose history it becomes.
 const USER: &str = "bench";
 /// How much is read of a file at a time.
@@ -35,12 +43,18 @@ struct Options {
     /// How often everything is measured, for the median.
     runs: usize,
     seed: u64,
+    /// A `PostgreSQL` server, on which databases are made and removed; `SQLite` without one.
+    server: Option<String>,
 }
 
 impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let mut options = Self { size: 1_000_000_000, runs: 3, seed: 1 };
+        let mut options = Self { size: 1_000_000_000, runs: 3, seed: 1, server: None };
         while let Some(argument) = arguments.next() {
+            if argument == "--database-url" {
+                options.server = Some(arguments.next().ok_or(USAGE)?);
+                continue;
+            }
             let mut number = || arguments.next().and_then(|value| value.parse::<u64>().ok()).ok_or(USAGE);
             match argument.as_str() {
                 // Cargo says so to every benchmark.
@@ -96,7 +110,7 @@ fn measure(options: &Options) -> Result<()> {
     let written = generate(&export, options)?;
     let mut samples = Samples::default();
     for _ in 0..options.runs {
-        run(&export, folder.path(), written.conversations, &mut samples)?;
+        run(&export, folder.path(), written.conversations, options.server.as_deref(), &mut samples)?;
     }
     report(&written, samples);
     Ok(())
@@ -110,23 +124,34 @@ fn generate(export: &Path, options: &Options) -> Result<chatgpt::Written> {
     Ok(written)
 }
 
-fn run(export: &Path, folder: &Path, conversations: u64, samples: &mut Samples) -> Result<()> {
+/// Where a run stores what it imports.
+struct Place {
+    data: TempDir,
+    database: Option<Database>,
+}
+
+fn run(export: &Path, folder: &Path, conversations: u64, server: Option<&str>, samples: &mut Samples) -> Result<()> {
     samples.ignored.push(ignored(export)?);
-    samples.floor.push(floor::insert(export, folder)?.as_secs_f64());
-    let data = TempDir::new_in(folder)?;
-    if !program(data.path()).args(["user", "add", USER]).stdout(Stdio::null()).status()?.success() {
+    let database = server.map(|server| Database::create(server, None)).transpose()?;
+    let place = Place { data: TempDir::new_in(folder)?, database };
+    if place.database.is_none() {
+        samples.floor.push(floor::insert(export, folder)?.as_secs_f64());
+    }
+    if !place.program().args(["user", "add", USER]).stdout(Stdio::null()).status()?.success() {
         return Err("no user was added".into());
     }
-    let first = import(export, data.path(), conversations, "new")?;
+    let first = import(export, &place, conversations, "new")?;
     samples.stored.push(first.stored.as_secs_f64());
     samples.cpu.push(first.cpu);
     samples.embedding.push(first.ended.saturating_sub(first.stored).as_secs_f64());
-    let size = file_size(data.path())?;
-    let second = import(export, data.path(), conversations, "known already")?;
+    let size = place.file_size()?;
+    let second = import(export, &place, conversations, "known already")?;
     samples.again.push(second.stored.as_secs_f64());
     samples.resident.push(first.resident.max(second.resident));
-    samples.file.push(megabytes(size));
-    samples.grown.push(megabytes(file_size(data.path())?.saturating_sub(size)));
+    if let (Some(before), Some(after)) = (size, place.file_size()?) {
+        samples.file.push(megabytes(before));
+        samples.grown.push(megabytes(after.saturating_sub(before)));
+    }
     Ok(())
 }
 
@@ -137,10 +162,28 @@ fn ignored(export: &Path) -> Result<f64> {
     Ok(begun.elapsed().as_secs_f64())
 }
 
-fn program(data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_commonplace"));
-    command.env("COMMONPLACE_DATA_DIR", data);
-    command
+impl Place {
+    fn program(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_commonplace"));
+        command.env("COMMONPLACE_DATA_DIR", self.data.path());
+        if let Some(database) = &self.database {
+            command.env("COMMONPLACE_DATABASE_URL", database.url());
+        }
+        command
+    }
+
+    /// In bytes; none where the file is not ours.
+    fn file_size(&self) -> Result<Option<u64>> {
+        if self.database.is_some() {
+            return Ok(None);
+        }
+        let files = ["commonplace.db", "commonplace.db-wal"].map(|name| self.data.path().join(name));
+        let size = |file: &PathBuf| file.metadata().map_or(0, |about| about.len());
+        match files.iter().map(size).sum() {
+            0 => Err("there is no database file".into()),
+            size => Ok(Some(size)),
+        }
+    }
 }
 
 /// A run of the program.
@@ -156,9 +199,9 @@ struct Imported {
 }
 
 /// Imports the file, and makes sure that it says of all conversations that they are this.
-fn import(export: &Path, data: &Path, conversations: u64, are: &str) -> Result<Imported> {
+fn import(export: &Path, place: &Place, conversations: u64, are: &str) -> Result<Imported> {
     let begun = Instant::now();
-    let mut child = program(data).args(["import", "--user", USER]).arg(export).stdout(Stdio::piped()).spawn()?;
+    let mut child = place.program().args(["import", "--user", USER]).arg(export).stdout(Stdio::piped()).spawn()?;
     let watch = std::thread::spawn({
         let id = child.id();
         move || most_resident(id)
@@ -204,15 +247,6 @@ fn cpu_seconds(id: u32) -> Option<f64> {
     fields.map(|field| field.parse::<f64>().ok()).sum::<Option<f64>>().map(|ticks| ticks / 100.0)
 }
 
-fn file_size(data: &Path) -> Result<u64> {
-    let files = ["commonplace.db", "commonplace.db-wal"].map(|name| data.join(name));
-    let size = |file: &PathBuf| file.metadata().map_or(0, |about| about.len());
-    match files.iter().map(size).sum() {
-        0 => Err("there is no database file".into()),
-        size => Ok(size),
-    }
-}
-
 #[expect(clippy::cast_precision_loss, reason = "a size to be read by people")]
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
@@ -229,6 +263,9 @@ fn report(written: &chatgpt::Written, samples: Samples) {
     let ignored = median(samples.ignored.clone());
     let resident = samples.resident.iter().copied().fold(0.0, f64::max);
     let against = |measure: &str, values: Vec<f64>, target| {
+        if values.is_empty() {
+            return;
+        }
         let (samples, value) = (list(&values), median(values));
         Line {
             measure,
@@ -247,6 +284,9 @@ fn report(written: &chatgpt::Written, samples: Samples) {
     against("embedding after that", samples.embedding, Target::None);
     against("the same file again", samples.again, Target::None);
     let value = |measure: &str, values: Vec<f64>, target| {
+        if values.is_empty() {
+            return;
+        }
         let (samples, value) = (list(&values), median(values));
         let (value, baseline) = (format!("{value:.1} MB"), format!("{size:.0} MB"));
         Line { measure, value, baseline, ratio: None, target, samples }.print();

@@ -20,6 +20,7 @@ pub(super) const SQLITE: &[Migration] = &[
     Migration { number: 4, sql: include_str!("../../migrations/sqlite/0004_history.sql") },
     Migration { number: 5, sql: include_str!("../../migrations/sqlite/0005_sign_in_link.sql") },
     Migration { number: 6, sql: include_str!("../../migrations/sqlite/0006_dashboard.sql") },
+    Migration { number: 7, sql: include_str!("../../migrations/sqlite/0007_words_of_chunks.sql") },
 ];
 
 pub(super) const POSTGRES: &[Migration] = &[
@@ -29,6 +30,7 @@ pub(super) const POSTGRES: &[Migration] = &[
     Migration { number: 4, sql: include_str!("../../migrations/postgres/0004_history.sql") },
     Migration { number: 5, sql: include_str!("../../migrations/postgres/0005_sign_in_link.sql") },
     Migration { number: 6, sql: include_str!("../../migrations/postgres/0006_dashboard.sql") },
+    Migration { number: 7, sql: include_str!("../../migrations/postgres/0007_words_of_chunks.sql") },
 ];
 
 /// The table that remembers, for both engines.

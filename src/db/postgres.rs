@@ -60,6 +60,9 @@ fn query(sql: Sql, values: &[Value<'_>]) -> Query {
             Value::Text(value) => query.bind(value),
             Value::Bytes(value) => query.bind(value),
             Value::Embedding(value) => query.bind(value.map(vector_text)),
+            Value::Embeddings(list) => {
+                query.bind(list.iter().map(|values| values.map(vector_text)).collect::<Vec<_>>())
+            }
             Value::Texts(list) => query.bind(list),
             Value::Ints(list) => query.bind(list),
         };

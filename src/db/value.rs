@@ -13,6 +13,8 @@ pub enum Value<'a> {
     Bytes(&'a [u8]),
     /// An embedding, one number for each dimension; for `{vector $n}`.
     Embedding(Option<&'a [i8]>),
+    /// A list of embeddings; to `PostgreSQL` of the texts of them.
+    Embeddings(&'a [Option<&'a [i8]>]),
     /// A list for `{in $n}`.
     Texts(&'a [String]),
     /// A list for `{in $n}`.

@@ -275,7 +275,15 @@ struct Intake<'a> {
     bytes: usize,
     facts: Vec<transfer::Item>,
     /// The batch before, which is being written.
-    writing: Option<JoinHandle<Result<Vec<Ingested>>>>,
+    writing: Option<JoinHandle<Result<()>>>,
+}
+
+/// Counts what became of a conversation by this import.
+fn count(report: &mut Report, Ingested { conversation, outcome }: &Ingested, import: Option<&str>) {
+    // What an earlier run of the same import wrote is new by this import.
+    let is_of_this = conversation.import.is_some() && conversation.import.as_deref() == import;
+    let is_earlier = *outcome == Outcome::Unchanged && is_of_this;
+    report.count(if is_earlier { Outcome::New } else { *outcome }, &conversation.platform_id);
 }
 
 impl<'a> Intake<'a> {
@@ -357,33 +365,28 @@ impl<'a> Intake<'a> {
             }
         }
         if self.source.dry_run {
-            self.count(ops::foresee(self.app, self.caller, sound).await?);
+            let foreseen = ops::foresee(self.app, self.caller, sound).await?;
+            self.progress.change(|report| foreseen.iter().for_each(|one| count(report, one, None)));
             return Ok(());
         }
         let prepared = Prepared::of(self.app, self.caller, sound).await?;
         self.settle().await?;
-        let (app, caller) = (self.app.clone(), self.caller.clone());
-        self.writing = Some(tokio::spawn(async move { prepared.write(&app, &caller).await }));
+        let (app, caller, progress) = (self.app.clone(), self.caller.clone(), Arc::clone(self.progress));
+        let import = self.source.import.clone();
+        let mut report = progress.report();
+        prepared.foreseen().for_each(|ingested| count(&mut report, &ingested, import.as_deref()));
+        self.writing = Some(tokio::spawn(async move {
+            let ingested = prepared.write(&app, &caller, report).await?;
+            progress.change(|report| ingested.iter().for_each(|one| count(report, one, import.as_deref())));
+            Ok(())
+        }));
         Ok(())
     }
 
     /// Waits for the batch that is being written.
     async fn settle(&mut self) -> Result<()> {
         let Some(writing) = self.writing.take() else { return Ok(()) };
-        let ingested = writing.await.map_err(Error::internal)??;
-        self.count(ingested);
-        Ok(())
-    }
-
-    fn count(&self, ingested: Vec<Ingested>) {
-        self.progress.change(|report| {
-            for Ingested { conversation, outcome } in ingested {
-                // What an earlier run of the same import wrote is new by this import.
-                let is_of_this = conversation.import.is_some() && conversation.import == self.source.import;
-                let is_earlier = outcome == Outcome::Unchanged && is_of_this;
-                report.count(if is_earlier { Outcome::New } else { outcome }, &conversation.platform_id);
-            }
-        });
+        writing.await.map_err(Error::internal)?
     }
 
     async fn memories(&mut self) -> Result<()> {

@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 
 use super::chunk::{self, Chunk, Said, Shape};
 use super::delete::exclusion;
+use super::intake::Report;
 use super::rows::{self, Extent, NewChunk};
 use super::{Conversation, Message, tokens};
 use super::{import, jobs};
@@ -115,38 +116,49 @@ async fn ingest_noted(
     let batch: Vec<Incoming> = batch.into_iter().map(checked).collect::<Result<_>>()?;
     let batch = Arc::new(batch);
     for _ in 0..TRIES {
-        let mut plans = plan(app, caller, &batch, is_embedded).await?;
-        if is_embedded {
-            for chunk in plans.iter_mut().flat_map(|plan| &mut plan.chunks) {
-                chunk.embedding = app.search.embed(&chunk.text);
-            }
-        }
-        if let Some(ingested) = commit(app, caller, plans, is_noted).await? {
+        let plans = plan(app, caller, &batch, is_embedded).await?;
+        let note = if is_noted { Note::Online } else { Note::Nothing };
+        if let Some(ingested) = commit(app, caller, plans, note).await? {
             return Ok(ingested);
         }
     }
     Err(Error::Busy)
 }
 
-/// Writes what was worked out, if that was from what is there still. Those that
-/// are not noted are of one import, which must not be over.
-async fn commit(app: &App, caller: &Caller, plans: Vec<Plan>, is_noted: bool) -> Result<Option<Vec<Ingested>>> {
-    let import = plans.iter().find_map(|plan| plan.conversation.import.clone()).filter(|_| !is_noted);
+/// What is noted in an import, in the transaction that writes what came with it.
+#[derive(Debug, Clone)]
+enum Note {
+    /// Nothing; if they are of an import, it must not be over.
+    Nothing,
+    /// What became of all that is of the import, with these. It must not be over.
+    Report(Report),
+    /// What became of each, in the import of what comes by itself.
+    Online,
+}
+
+/// Writes what was worked out, if that was from what is there still. What is not
+/// of an import of what comes by itself is of one import at most.
+async fn commit(app: &App, caller: &Caller, plans: Vec<Plan>, note: Note) -> Result<Option<Vec<Ingested>>> {
+    let import = plans.iter().find_map(|plan| plan.conversation.import.clone());
     let import = import.filter(|_| plans.iter().any(Plan::is_written));
-    let args = (caller.account, plans, is_noted.then(|| app.clock.now()), import);
-    let written = app.db.write(args, |tx, (account, plans, noted, import)| {
+    let args = (caller.account, plans, note, import, app.clock.now());
+    let written = app.db.write(args, |tx, (account, plans, note, import, now)| {
         async move {
-            let written = write(tx, *account, plans).await?;
-            if let Some(import) = import {
-                jobs::require_going(tx, *account, import).await?;
-            }
-            if let (Some(ingested), Some(now)) = (&written, *noted) {
-                for Ingested { conversation, outcome } in ingested {
-                    let Conversation { platform, platform_id, .. } = conversation;
-                    jobs::count_online(tx, *account, platform, platform_id, *outcome, now).await?;
+            let Some(ingested) = write(tx, *account, plans).await? else { return Ok(None) };
+            match (note, import) {
+                (Note::Nothing, Some(import)) => jobs::require_going(tx, *account, import).await?,
+                (Note::Report(report), Some(import)) => {
+                    jobs::note_written(tx, *account, import, report, *now).await?;
+                }
+                (Note::Nothing | Note::Report(_), None) => {}
+                (Note::Online, _) => {
+                    for Ingested { conversation, outcome } in &ingested {
+                        let Conversation { platform, platform_id, .. } = conversation;
+                        jobs::count_online(tx, *account, platform, platform_id, *outcome, *now).await?;
+                    }
                 }
             }
-            Ok(written)
+            Ok(Some(ingested))
         }
         .boxed()
     });
@@ -170,12 +182,19 @@ impl Prepared {
     pub(super) async fn of(app: &App, caller: &Caller, batch: Vec<Incoming>) -> Result<Self> {
         caller.require(Scope::Write)?;
         let batch = Arc::new(batch);
-        Ok(Self { plans: plan(app, caller, &batch, false).await?, batch })
+        // PostgreSQL would write a row that gets its embedding later all over again, and its words into their index.
+        let is_embedded = app.db.dialect() == Dialect::Postgres;
+        Ok(Self { plans: plan(app, caller, &batch, is_embedded).await?, batch })
     }
 
-    /// Does what [`ingest`] does.
-    pub(super) async fn write(self, app: &App, caller: &Caller) -> Result<Vec<Ingested>> {
-        if let Some(ingested) = commit(app, caller, self.plans, false).await? {
+    /// What becomes of each, if nobody changes any of them before.
+    pub(super) fn foreseen(&self) -> impl Iterator<Item = Ingested> {
+        self.plans.iter().map(|plan| Ingested { conversation: plan.conversation.clone(), outcome: plan.outcome })
+    }
+
+    /// Does what [`ingest`] does, and notes in their import what has become of all of it with these.
+    pub(super) async fn write(self, app: &App, caller: &Caller, report: Report) -> Result<Vec<Ingested>> {
+        if let Some(ingested) = commit(app, caller, self.plans, Note::Report(report)).await? {
             return Ok(ingested);
         }
         ingest(app, caller, Arc::unwrap_or_clone(self.batch), false).await
@@ -202,13 +221,20 @@ async fn plan(app: &App, caller: &Caller, batch: &Arc<Vec<Incoming>>, is_embedde
     });
     let known = known.await?;
     let (batch, now, mut stems) = (Arc::clone(batch), app.clock.now(), Stems::new(app.db.dialect()));
+    let search = app.search.clone();
     // It takes as long as the writing, which goes on meanwhile.
     let planned = tokio::task::spawn_blocking(move || {
         let plans = batch.iter().zip(known).map(|(incoming, (deleted, known))| {
             let is_excluded = deleted == Some(true) || (deleted.is_some() && incoming.is_automatic);
             let mut plan = Plan::of(incoming, known, now, &mut stems, is_embedded)?;
             plan.was_deleted = deleted.is_some();
-            Ok(if is_excluded { plan.without(Outcome::Excluded) } else { plan })
+            if is_excluded {
+                return Ok(plan.without(Outcome::Excluded));
+            }
+            if is_embedded {
+                plan.chunks.iter_mut().for_each(|chunk| chunk.embedding = search.embed(&chunk.text));
+            }
+            Ok(plan)
         });
         plans.collect()
     });
@@ -524,14 +550,11 @@ async fn write(tx: &mut Tx, account: AccountId, plans: &[Plan]) -> Result<Option
         if plan.from_revision > 0 {
             rows::delete_messages(tx, account, &conversation.id, count(plan.from)).await?;
         }
-        for (place, message) in plan.messages.iter().enumerate() {
-            rows::insert_message(tx, account, &conversation.id, count(plan.from + place), message).await?;
-        }
+        rows::insert_messages(tx, account, &conversation.id, count(plan.from), &plan.messages).await?;
+        rows::insert_chunks(tx, account, conversation, account.doc(seq + 1), &plan.chunks).await?;
         for chunk in &plan.chunks {
             seq += 1;
-            let doc = account.doc(seq);
-            rows::insert_chunk(tx, account, doc, conversation, chunk).await?;
-            search::index_new(tx, Corpus::Chunks, doc, &chunk.words, None).await?;
+            search::index_new(tx, Corpus::Chunks, account.doc(seq), &chunk.words, None).await?;
         }
     }
     crate::failpoint::reach("history:written");
@@ -594,7 +617,10 @@ mod tests {
         delete(&app, &ann, known.clone(), To::Trash).await;
         let prepared = Prepared::of(&app, &ann, incoming("Alfama")).await.expect("worked out");
         delete(&app, &ann, known, To::Exclusion).await;
-        assert_eq!(prepared.write(&app, &ann).await.expect("no failure")[0].outcome, Outcome::Excluded);
+        assert_eq!(
+            prepared.write(&app, &ann, Report::default()).await.expect("no failure")[0].outcome,
+            Outcome::Excluded
+        );
         assert_eq!(ids(&app, &ann).await, Vec::<String>::new());
         app.db.close().await;
     }
@@ -607,13 +633,19 @@ mod tests {
         let prepared = Prepared::of(&app, &ann, incoming("Belém")).await.expect("worked out");
         delete(&app, &ann, known.clone(), To::Trash).await;
         assert_eq!(delete::restore(&app, &ann, known.clone()).await.expect("restored"), (1, 0));
-        assert_eq!(prepared.write(&app, &ann).await.expect("no failure")[0].outcome, Outcome::Updated);
+        assert_eq!(
+            prepared.write(&app, &ann, Report::default()).await.expect("no failure")[0].outcome,
+            Outcome::Updated
+        );
         assert_eq!(said(&app, &ann, &known[0]).await, "Belém");
         // Gone and taken in anew, it is another conversation.
         let prepared = Prepared::of(&app, &ann, incoming("Chiado")).await.expect("worked out");
         delete(&app, &ann, known, To::Nothing).await;
         ingest(&app, &ann, incoming("Alfama"), false).await.expect("taken in");
-        assert_eq!(prepared.write(&app, &ann).await.expect("no failure")[0].outcome, Outcome::Updated);
+        assert_eq!(
+            prepared.write(&app, &ann, Report::default()).await.expect("no failure")[0].outcome,
+            Outcome::Updated
+        );
         let known = ids(&app, &ann).await;
         assert_eq!((known.len(), said(&app, &ann, &known[0]).await.as_str()), (1, "Chiado"));
         assert_eq!(app.db.check().await.expect("checked"), Vec::<String>::new());

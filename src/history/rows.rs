@@ -15,6 +15,9 @@ use crate::id::AccountId;
 use crate::receipt::Draft;
 use crate::search::Embedding;
 
+/// Stands for no number in a list of them.
+const NONE: i64 = i64::MIN;
+
 /// A query for conversations, with what follows the table.
 macro_rules! conversations {
     ($($rest:expr),+) => {
@@ -120,25 +123,42 @@ pub(super) async fn delete_messages(tx: &mut Tx, account: AccountId, conversatio
     tx.execute(sql, &[account.0.into(), conversation.into(), from.into()]).await.map(drop)
 }
 
-pub(super) async fn insert_message(
+/// Adds messages to a conversation, the first of them at position `from`.
+pub(super) async fn insert_messages(
     tx: &mut Tx,
     account: AccountId,
     conversation: &str,
-    position: i64,
-    message: &Message,
+    from: i64,
+    messages: &[Message],
 ) -> Result<()> {
-    let sql = "insert into message (account_id, conversation_id, position, platform_id, role, text, created_at) \
-               values ($1, $2, $3, $4, $5, $6, $7)";
-    let values = [
-        account.0.into(),
-        conversation.into(),
-        position.into(),
-        (&message.id).into(),
-        message.role.name().into(),
-        (&message.text).into(),
-        message.created_at.map(|at| at.0).into(),
-    ];
-    tx.execute(sql, &values).await.map(drop)
+    let (account, conversation) = (account.0.into(), conversation.into());
+    let time = |message: &Message| message.created_at.map(|at| at.0);
+    match tx.dialect() {
+        Dialect::Sqlite => {
+            let sql = "insert into message (account_id, conversation_id, position, platform_id, role, text, created_at) \
+                       values ($1, $2, $3, $4, $5, $6, $7)";
+            for (position, message) in (from..).zip(messages) {
+                let (id, role, text) = ((&message.id).into(), message.role.name().into(), (&message.text).into());
+                let values = [account, conversation, position.into(), id, role, text, time(message).into()];
+                tx.execute(sql, &values).await?;
+            }
+        }
+        // All at once, since each statement goes over the network and back.
+        Dialect::Postgres => {
+            let sql = "insert into message (account_id, conversation_id, position, platform_id, role, text, created_at) \
+                       select $1, $2, $3 + m.place - 1, m.id, m.role, m.text, nullif(m.time, $4) \
+                       from unnest($5::text[], $6::text[], $7::text[], $8::bigint[]) with ordinality \
+                       m (id, role, text, time, place)";
+            let ids: Vec<String> = messages.iter().map(|message| message.id.clone()).collect();
+            let roles: Vec<String> = messages.iter().map(|message| message.role.name().to_owned()).collect();
+            let texts: Vec<String> = messages.iter().map(|message| message.text.clone()).collect();
+            let times: Vec<i64> = messages.iter().map(|message| time(message).unwrap_or(NONE)).collect();
+            let lists = [Value::Texts(&ids), Value::Texts(&roles), Value::Texts(&texts), Value::Ints(&times)];
+            let values = [&[account, conversation, from.into(), NONE.into()][..], &lists].concat();
+            tx.execute(sql, &values).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The messages that a chunk begins and ends in, and where in their texts, in bytes.
@@ -163,6 +183,12 @@ pub(super) struct NewChunk {
     pub embedding: Embedding,
 }
 
+impl NewChunk {
+    fn vector(&self) -> Option<&[i8]> {
+        self.embedding.vector.as_ref().map(Vector::values)
+    }
+}
+
 /// The chunks of a conversation, in order: their numbers, and what they are of.
 pub(super) async fn chunks(tx: &mut Tx, account: AccountId, conversation: &str) -> Result<Vec<(i64, Extent)>> {
     let sql = "select doc, first, start, last, stop from chunk \
@@ -175,41 +201,54 @@ pub(super) async fn chunks(tx: &mut Tx, account: AccountId, conversation: &str) 
     rows.into_iter().map(chunk).collect()
 }
 
-pub(super) async fn insert_chunk(
+/// Adds chunks to a conversation, the first of them with the number `doc`.
+pub(super) async fn insert_chunks(
     tx: &mut Tx,
     account: AccountId,
-    doc: i64,
     conversation: &Conversation,
-    chunk: &NewChunk,
+    doc: i64,
+    chunks: &[NewChunk],
 ) -> Result<()> {
-    let Extent { first, start, last, stop } = chunk.extent;
-    let mut values: Vec<Value<'_>> = vec![
-        account.0.into(),
-        doc.into(),
-        (&conversation.id).into(),
-        first.into(),
-        start.into(),
-        last.into(),
-        stop.into(),
-        chunk.role.name().into(),
-        (&conversation.platform).into(),
-        chunk.created_at.0.into(),
-        chunk.embedding.space.into(),
-        Value::Embedding(chunk.embedding.vector.as_ref().map(Vector::values)),
-    ];
-    let sql = match tx.dialect() {
+    let (account, id, source) = (account.0.into(), (&conversation.id).into(), (&conversation.platform).into());
+    match tx.dialect() {
         Dialect::Sqlite => {
-            "insert into chunk (account_id, doc, conversation_id, first, start, last, stop, role, source, created_at, \
-             embedder, embedding) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {vector $12})"
+            let sql = "insert into chunk (account_id, doc, conversation_id, first, start, last, stop, role, source, \
+                       created_at, embedder, embedding) \
+                       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {vector $12})";
+            for (doc, chunk) in (doc..).zip(chunks) {
+                let Extent { first, start, last, stop } = chunk.extent;
+                let place = [account, doc.into(), id, first.into(), start.into(), last.into(), stop.into()];
+                let (role, created) = (chunk.role.name().into(), chunk.created_at.0.into());
+                let embedding = [chunk.embedding.space.into(), Value::Embedding(chunk.vector())];
+                tx.execute(sql, &[&place[..], &[role, source, created], &embedding].concat()).await?;
+            }
         }
+        // All at once, as messages are.
         Dialect::Postgres => {
-            values.extend::<[Value<'_>; 2]>([(&chunk.text).into(), (&chunk.words).into()]);
-            "insert into chunk (account_id, doc, conversation_id, first, start, last, stop, role, source, created_at, \
-             embedder, embedding, text, words, analysis) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {vector $12}, $13, $14, 1)"
+            let sql = "insert into chunk (account_id, doc, conversation_id, first, start, last, stop, role, source, \
+                       created_at, embedder, embedding, text, words, analysis) \
+                       select $1, $2 + c.place - 1, $3, c.first, c.start, c.last, c.stop, c.role, $4, c.created_at, \
+                       nullif(c.space, $5), c.embedding::halfvec, c.text, c.words, 1 \
+                       from unnest($6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], \
+                       $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::text[]) with ordinality \
+                       c (first, start, last, stop, role, created_at, space, embedding, text, words, place)";
+            let ints = |of: &dyn Fn(&NewChunk) -> i64| -> Vec<i64> { chunks.iter().map(of).collect() };
+            let texts = |of: &dyn Fn(&NewChunk) -> String| -> Vec<String> { chunks.iter().map(of).collect() };
+            let (first, start) = (ints(&|chunk| chunk.extent.first), ints(&|chunk| chunk.extent.start));
+            let (last, stop) = (ints(&|chunk| chunk.extent.last), ints(&|chunk| chunk.extent.stop));
+            let role = texts(&|chunk| chunk.role.name().to_owned());
+            let created = ints(&|chunk| chunk.created_at.0);
+            let space = ints(&|chunk| chunk.embedding.space.unwrap_or(NONE));
+            let embedding: Vec<Option<&[i8]>> = chunks.iter().map(NewChunk::vector).collect();
+            let (text, words) = (texts(&|chunk| chunk.text.clone()), texts(&|chunk| chunk.words.clone()));
+            let extents = [&first, &start, &last, &stop].map(|list| Value::Ints(list));
+            let rest = [Value::Texts(&role), Value::Ints(&created), Value::Ints(&space), Value::Embeddings(&embedding)];
+            let texts = [Value::Texts(&text), Value::Texts(&words)];
+            let values = [&[account, doc.into(), id, source, NONE.into()][..], &extents, &rest, &texts].concat();
+            tx.execute(sql, &values).await?;
         }
-    };
-    tx.execute(sql, &values).await.map(drop)
+    }
+    Ok(())
 }
 
 /// Removes chunks, which must be out of the full-text index.

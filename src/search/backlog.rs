@@ -76,11 +76,15 @@ pub struct Pending {
     pub unavailable: Option<String>,
 }
 
-/// Embeds what waits for it, until the embedder can't be asked.
+/// Puts words that wait for it into their places, and embeds what waits for that,
+/// until the embedder can't be asked.
 ///
 /// # Errors
 /// As [`Db::write`].
 pub async fn embed_pending(app: &App) -> Result<Pending> {
+    if app.db.dialect() == Dialect::Postgres {
+        app.db.write((), |tx, ()| candidates::settle(tx).boxed()).await?;
+    }
     let mut pending = Pending::default();
     for corpus in Corpus::ALL {
         let accounts = app.db.read(corpus, |tx, corpus| rows::accounts_to_embed(tx, *corpus).boxed());

@@ -75,6 +75,15 @@ pub async fn index_new(tx: &mut Tx, corpus: Corpus, doc: i64, text: &str, words:
     Ok(())
 }
 
+/// Puts the words of chunks that came lately into their places in the index of
+/// `PostgreSQL`, which every search looks through until then.
+///
+/// # Errors
+/// As [`Tx::execute`].
+pub async fn settle(tx: &mut Tx) -> Result<()> {
+    tx.execute("select gin_clean_pending_list('chunk_tsv')", &[]).await.map(drop)
+}
+
 /// Adds the memories with these ids. They must exist and not be in the index.
 ///
 /// # Errors

@@ -32,7 +32,8 @@ struct Import {
     name: String,
     state: &'static str,
     is_over: bool,
-    has_failed: bool,
+    /// What to do for the rest of one that did not come to its end.
+    rest: Option<&'static str>,
     error: Option<String>,
     /// How much of the file is read, in bytes; 0 of 0 where it is still arriving.
     read: i64,
@@ -80,7 +81,11 @@ impl From<Job> for Import {
             name,
             state,
             is_over: job.state.is_final(),
-            has_failed: job.state == Stage::Failed,
+            rest: match job.state {
+                Stage::Failed => Some("Give the file again once the reason is gone: only what is missing is added."),
+                Stage::Cancelled => Some("Give the file again for the rest: only what is missing is added."),
+                Stage::Queued | Stage::Running | Stage::Completed => None,
+            },
             error: job.error,
             read,
             total: job.bytes_total,

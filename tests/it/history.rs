@@ -13,6 +13,7 @@ use commonplace::history::jobs;
 use commonplace::history::ops::{self, Incoming, Outcome};
 use commonplace::history::summary;
 use commonplace::memory::delete::Deleted;
+use commonplace::search::backlog;
 
 use crate::harness::{Engine, Place, Server, contains, on_both_engines, run};
 
@@ -322,4 +323,28 @@ async fn a_purge_takes_from_imports_what_may_tell_of_it(engine: Engine) {
     let job = jobs::get(&server.app, &ann, &job.id).await.expect("there");
     assert_eq!((job.name.as_str(), job.report.new, job.report.failed), ("", 1, 1));
     assert_eq!(job.report.failures, []);
+}
+
+/// How many pages of words wait to be put into their places; none does afterwards.
+async fn settled(server: &Server) -> i64 {
+    let flags = server.place.as_ref().expect("a place").flags();
+    let (_, url) = flags.into_iter().find(|(name, _)| *name == "database_url").expect("a database");
+    let pool = sqlx::PgPool::connect(&url).await.expect("connected");
+    let pages = sqlx::query_scalar("select gin_clean_pending_list('chunk_tsv')").fetch_one(&pool).await;
+    pool.close().await;
+    pages.expect("an index")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_of_an_import_do_not_wait_in_postgres_for_long() {
+    let server = Server::start(Engine::Postgres).await;
+    server.user("ann").await;
+    let ann = caller(&server, "ann").await;
+    take_in(&server, &ann, vec![lisbon()]).await;
+    assert!(settled(&server).await > 0, "words don't wait at all");
+    take_in(&server, &ann, vec![conversation("c2", "Bread", &["Rye?", "Twelve hours."])]).await;
+    assert_eq!(found(&server, &ann, "twelve").await, ["Bread"]);
+    backlog::embed_pending(&server.app).await.expect("the storage works");
+    assert_eq!(settled(&server).await, 0);
+    assert_eq!(found(&server, &ann, "twelve").await, ["Bread"]);
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::types::{ToSqlOutput, Value as SqliteValue, ValueRef};
+use rusqlite::types::{ToSql, Value as SqliteValue, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, Statement};
 
 use super::{SqliteOptions, functions};
@@ -149,28 +149,22 @@ fn use_log(raw: &rusqlite::Connection) -> Result<()> {
 }
 
 fn bind(statement: &mut Statement<'_>, values: &[Value<'_>]) -> Result<()> {
+    let embedding = |values: &[i8]| SqliteValue::Blob(values.iter().map(|value| value.cast_unsigned()).collect());
     for (index, value) in values.iter().enumerate() {
-        let value = match *value {
-            Value::Int(value) => ToSqlOutput::Owned(value.map_or(SqliteValue::Null, SqliteValue::Integer)),
-            Value::Text(value) => {
-                ToSqlOutput::Borrowed(value.map_or(ValueRef::Null, |text| ValueRef::Text(text.as_bytes())))
+        let mut bind = |value: &dyn ToSql| statement.raw_bind_parameter(index + 1, value);
+        let mut bind_list = |list: Vec<SqliteValue>| bind(&Rc::new(list));
+        match *value {
+            Value::Int(value) => bind(&value),
+            Value::Text(value) => bind(&value),
+            Value::Bytes(value) => bind(&value),
+            Value::Embedding(value) => bind(&value.map(embedding)),
+            Value::Embeddings(list) => {
+                bind_list(list.iter().map(|value| value.map_or(SqliteValue::Null, embedding)).collect())
             }
-            Value::Bytes(value) => ToSqlOutput::Borrowed(ValueRef::Blob(value)),
-            Value::Embedding(value) => ToSqlOutput::Owned(value.map_or(SqliteValue::Null, |values| {
-                SqliteValue::Blob(values.iter().map(|value| value.cast_unsigned()).collect())
-            })),
-            Value::Texts(list) => {
-                let list: Vec<SqliteValue> = list.iter().map(|text| SqliteValue::Text(text.clone())).collect();
-                statement.raw_bind_parameter(index + 1, Rc::new(list)).map_err(storage)?;
-                continue;
-            }
-            Value::Ints(list) => {
-                let list: Vec<SqliteValue> = list.iter().map(|value| SqliteValue::Integer(*value)).collect();
-                statement.raw_bind_parameter(index + 1, Rc::new(list)).map_err(storage)?;
-                continue;
-            }
-        };
-        statement.raw_bind_parameter(index + 1, value).map_err(storage)?;
+            Value::Texts(list) => bind_list(list.iter().cloned().map(SqliteValue::Text).collect()),
+            Value::Ints(list) => bind_list(list.iter().copied().map(SqliteValue::Integer).collect()),
+        }
+        .map_err(storage)?;
     }
     Ok(())
 }

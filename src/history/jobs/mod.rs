@@ -201,10 +201,25 @@ pub async fn cancel(app: &App, caller: &Caller, id: &str) -> Result<Job> {
 /// [`Error::Conflict`] where it is over, or gone.
 pub(super) async fn require_going(tx: &mut Tx, account: AccountId, id: &str) -> Result<()> {
     let job = rows::get(tx, account, id).await?;
-    if job.is_some_and(|job| !job.state.is_final()) {
-        return Ok(());
-    }
-    Err(Error::Conflict("The import was stopped.".to_owned()))
+    if job.is_some_and(|job| !job.state.is_final()) { Ok(()) } else { Err(stopped()) }
+}
+
+fn stopped() -> Error {
+    Error::Conflict("The import was stopped.".to_owned())
+}
+
+/// Notes what has become of everything until now, in the transaction that writes the last of it.
+///
+/// # Errors
+/// As [`require_going`].
+pub(super) async fn note_written(
+    tx: &mut Tx,
+    account: AccountId,
+    id: &str,
+    report: &Report,
+    now: Micros,
+) -> Result<()> {
+    if rows::note(tx, account, id, None, report, now).await? { Ok(()) } else { Err(stopped()) }
 }
 
 /// Removes from imports what may tell of conversations that were purged: the
@@ -252,7 +267,7 @@ pub async fn note(app: &App, account: AccountId, id: &str, bytes_read: u64, repo
     let args = (account, id.to_owned(), bytes_read, report, app.clock.now());
     app.db
         .write(args, |tx, (account, id, bytes_read, report, now)| {
-            rows::note(tx, *account, id, *bytes_read, report, *now).boxed()
+            rows::note(tx, *account, id, Some(*bytes_read), report, *now).boxed()
         })
         .await
 }

@@ -83,19 +83,22 @@ pub(super) async fn start(tx: &mut Tx, account: AccountId, id: &str, now: Micros
     Ok(tx.execute(sql, &[account.0.into(), id.into(), now.0.into()]).await? > 0)
 }
 
+/// Notes how far an import is, and how much of its file is read if that is given.
+/// Also of one that was stopped, whose last batch may just have been written. Whether it goes on.
 pub(super) async fn note(
     tx: &mut Tx,
     account: AccountId,
     id: &str,
-    bytes_read: i64,
+    bytes_read: Option<i64>,
     report: &Report,
     now: Micros,
 ) -> Result<bool> {
     let report = serde_json::to_string(report).map_err(Error::internal)?;
-    let sql = "update import set bytes_read = $3, report = $4, updated_at = $5 \
-               where account_id = $1 and id = $2 and finished_at is null";
+    let sql = "update import set bytes_read = coalesce($3, bytes_read), report = $4, updated_at = $5 \
+               where account_id = $1 and id = $2 and (finished_at is null or state = 'cancelled') returning finished_at";
     let values = [account.0.into(), id.into(), bytes_read.into(), report.as_str().into(), now.0.into()];
-    Ok(tx.execute(sql, &values).await? > 0)
+    let row = tx.row(sql, &values).await?;
+    Ok(row.map(|row| row.int_or_null(0)).transpose()?.is_some_and(|finished| finished.is_none()))
 }
 
 /// Notes that an import is over, unless it is already.

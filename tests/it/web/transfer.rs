@@ -18,6 +18,7 @@ on_both_engines!(
     files_over_the_limits_are_refused_and_leave_nothing,
     a_file_of_no_known_form_fails_with_its_reason,
     memories_are_exported_and_come_back,
+    a_stopped_import_keeps_what_it_told_and_goes_on_when_it_comes_again,
     an_import_that_is_over_is_not_stopped_and_one_of_others_is_unknown,
     names_and_failures_full_of_markup_are_text,
 );
@@ -209,6 +210,43 @@ async fn memories_are_exported_and_come_back(engine: Engine) {
     }
     assert_eq!(bob.texts().await.len(), 1_203);
     assert_eq!(browser.get("/transfer/export?format=exe").await.status, StatusCode::BAD_REQUEST);
+}
+
+async fn a_stopped_import_keeps_what_it_told_and_goes_on_when_it_comes_again(engine: Engine) {
+    const ALL: usize = 4_000;
+    let server = serving(engine, &[]).await;
+    let ann = server.user("ann").await;
+    let mut browser = Browser::signed_in(&server, "ann").await;
+    let file = export(ALL);
+    let sent_file = send(&mut browser, &[("a.zip", &file)], true).await;
+    let import = id(&sent_file.text);
+    let path = format!("/transfer/{import}");
+    let begun = Instant::now();
+    let page = loop {
+        let page = browser.page(&path).await;
+        if fact(&page, "New conversations").is_some_and(|new| new != "0") {
+            break page;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1), "it does not begin: {page}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert!(page.contains("data-live"), "it was over at once: {page}");
+    let answer = browser.submit("/transfer/cancel", &form(&page, "/transfer/cancel")).await;
+    let stopped = browser.follow(&answer).await;
+    assert!(stopped.contains("is stopped") && stopped.contains(">Stopped<"), "{stopped}");
+    assert!(!stopped.contains("data-live") && !stopped.contains("/transfer/cancel"), "{stopped}");
+    let told = fact(&stopped, "New conversations").expect("a count").replace(',', "");
+    let stored = async || ann.get("/api/chat-history/count").await.ok()["count"].clone();
+    let kept = stored().await;
+    assert_eq!(kept.to_string(), told);
+    assert!(kept.as_u64().is_some_and(|kept| 0 < kept && kept < ALL as u64), "{kept}");
+
+    let again = send(&mut browser, &[("a.zip", &file)], true).await;
+    let done = over(&mut browser, &id(&again.text)).await;
+    assert_eq!(fact(&done, "Already here").expect("a count").replace(',', ""), told);
+    assert_eq!(stored().await, json!(ALL));
+    // Nothing more came of the one that was stopped.
+    assert_eq!(fact(&browser.page(&path).await, "New conversations").expect("a count").replace(',', ""), told);
 }
 
 async fn an_import_that_is_over_is_not_stopped_and_one_of_others_is_unknown(engine: Engine) {

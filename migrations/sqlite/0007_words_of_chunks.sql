@@ -1,0 +1,1 @@
+-- FTS5 gathers words by itself.
