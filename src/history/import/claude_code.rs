@@ -1,7 +1,7 @@
 //! Claude Code's record of a session, `~/.claude/projects/<folder>/<session>.jsonl`:
 //! a line for each event. It is read for the person's prompts and the answers that
 //! ended the turns; what tools did, what sub-agents said and what the program
-//! wrote in the person's name is left out.
+//! wrote in the person's name is left out. What the person says in a dialog is kept.
 //!
 //! Lines name their parents, through kinds of lines that say nothing, and a line
 //! can be written again. The file grows while the session is used: what was read
@@ -13,6 +13,7 @@ use std::ops::ControlFlow;
 use serde::Deserialize;
 
 use super::content::Content;
+use super::dialogs;
 use super::finish::{Tally, give};
 use super::format::{Format, Layout, Parts, Place, Sink};
 use super::json::{Flag, Object, Str};
@@ -203,6 +204,9 @@ const OPENINGS: [&str; 5] = [
     "This session is being continued from a previous conversation that ran out of context",
 ];
 
+/// What the program says beside what a search for tools gave.
+const TOOL_LOADED: &str = "Tool loaded.";
+
 fn prompt(content: &Content<'_>) -> String {
     let mut said = Vec::new();
     for (_, text) in content.blocks().into_iter().filter(|(kind, _)| *kind == "text") {
@@ -226,7 +230,7 @@ fn is_persons(origin: &Object<Origin<'_>>) -> bool {
     origin.0.as_ref().is_none_or(|origin| matches!(&*origin.kind, "" | "human"))
 }
 
-fn what(line: &Line<'_>) -> What {
+fn what(line: &Line<'_>, part: &[u8]) -> What {
     if let Some(added) = &line.attachment.0 {
         let is_command = &*added.kind == "queued_command" && &*added.command_mode == "prompt" && !added.is_meta.0;
         let said = if is_command && is_persons(&added.origin) { prompt(&added.prompt) } else { String::new() };
@@ -237,10 +241,15 @@ fn what(line: &Line<'_>) -> What {
     match &*line.kind {
         "user" if line.is_meta.0 || line.is_compact_summary.0 || line.is_visible_in_transcript_only.0 => What::Nothing,
         "user" if !is_persons(&line.origin) => What::Nothing,
+        "user" if has("tool_result") => match (dialogs::said(part), prompt(&message.content)) {
+            (Some(reply), _) => What::Prompt(reply),
+            (None, said) if said.is_empty() || said == TOOL_LOADED => What::Tool,
+            // Typed along with the leave to use the tool.
+            (None, said) => What::Aside(said),
+        },
         "user" => match prompt(&message.content) {
-            said if !said.is_empty() && !has("tool_result") => What::Prompt(said),
-            _ if has("tool_result") => What::Tool,
-            _ => What::Nothing,
+            said if said.is_empty() => What::Nothing,
+            said => What::Prompt(said),
         },
         // The program's own words stand under the name of no model.
         "assistant" if line.is_api_error_message.0 || &*message.model == "<synthetic>" => What::Nothing,
@@ -291,7 +300,7 @@ impl Parts for Session {
                     // A resumed session begins with lines of the one before, under its id or under the new one.
                     self.id = line.session_id.to_string();
                 }
-                self.add(&line);
+                self.add(&line, part);
             }
         }
         ControlFlow::Continue(())
@@ -317,9 +326,10 @@ impl Parts for Session {
 }
 
 impl Session {
-    fn add(&mut self, line: &Line<'_>) {
+    fn add(&mut self, line: &Line<'_>, part: &[u8]) {
         let parent = if line.parent_uuid.is_empty() { &line.logical_parent_uuid } else { &line.parent_uuid };
-        let node = Node { parent: parent.0.to_string(), time: line.timestamp.0, line: self.lines, what: what(line) };
+        let node =
+            Node { parent: parent.0.to_string(), time: line.timestamp.0, line: self.lines, what: what(line, part) };
         match self.places.get(&*line.uuid) {
             // Written again: the last counts, at the place of the first. When the program sums up what was said and
             // keeps the end of it, the messages kept are written again below the summary.
@@ -579,6 +589,31 @@ pub(super) mod tests {
         let without: Vec<&str> = with.iter().copied().filter(|said| *said != "> and tests").collect();
         assert_eq!(read_with(&queued("q1", "r1", r#","origin":{"kind":"coordinator"}"#)), without);
         assert_eq!(read_with(&queued("q1", "r1", r#","isMeta":true"#)), without);
+    }
+
+    #[test]
+    fn what_the_person_says_in_a_dialog_is_said() {
+        let with = |block: &str, result: &str| {
+            let given = r#""toolUseResult":{},"message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"c1","content":"files"}]"#;
+            let instead = format!(r#""toolUseResult":{result},"message":{{"role":"user","content":[{block}]"#);
+            said(conversation(&read(&FORMAT, &SAMPLE.replace(given, &instead))))[1..3].to_vec()
+        };
+        let refused = r#"{"type":"tool_result","is_error":true,"content":"The user doesn't want to proceed with this tool use. To tell you how to proceed, the user said:\nNo, ask first"}"#;
+        assert_eq!(with(refused, "\"Error: x\""), ["I'll look.", "> No, ask first"]);
+        let answered = r#"{"questions":[{"question":"Which one?"}],"answers":{"Which one?":"The first"}}"#;
+        assert_eq!(
+            with(r#"{"type":"tool_result","content":"x"}"#, answered),
+            ["I'll look.", "> Q: Which one?\nA: The first"]
+        );
+        let beside = |words: &str| {
+            with(&format!(r#"{{"type":"tool_result","content":"x"}},{{"type":"text","text":"{words}"}}"#), "{}")
+        };
+        assert_eq!(beside("and be quick"), ["> and be quick", "Fixed:\n\nit was a typo."]);
+        for written in
+            ["Tool loaded.", "<system-reminder>x</system-reminder>", "[Request interrupted by user for tool use]"]
+        {
+            assert_eq!(beside(written)[0], "Fixed:\n\nit was a typo.", "{written}");
+        }
     }
 
     #[test]

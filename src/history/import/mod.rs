@@ -10,6 +10,7 @@ pub mod container;
 mod content;
 mod deepseek;
 pub mod detect;
+mod dialogs;
 #[cfg(test)]
 mod examine;
 mod finish;
