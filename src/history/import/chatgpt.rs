@@ -88,6 +88,8 @@ struct Part<'a> {
 struct Metadata<'a> {
     is_visually_hidden_from_conversation: Flag,
     is_user_system_message: Flag,
+    /// Whether the page said it to go on, when nobody answered the assistant's question.
+    is_auto_proceed_message: Flag,
     #[serde(borrow)]
     attachments: List<Object<Attachment<'a>>>,
 }
@@ -166,7 +168,9 @@ fn shown(said: &Said<'_>) -> Option<(Role, String)> {
         return None;
     }
     let metadata = said.metadata.0.as_ref();
-    if metadata.is_some_and(|data| data.is_visually_hidden_from_conversation.0 || data.is_user_system_message.0) {
+    if metadata.is_some_and(|data| {
+        data.is_visually_hidden_from_conversation.0 || data.is_user_system_message.0 || data.is_auto_proceed_message.0
+    }) {
         return None;
     }
     let mut text = String::new();
@@ -365,6 +369,7 @@ mod tests {
                 message("tool", "t"),
                 with(message("user", "x"), "/metadata/is_visually_hidden_from_conversation", json!(true)),
                 with(message("user", "x"), "/metadata/is_user_system_message", json!(true)),
+                with(message("user", "x"), "/metadata/is_auto_proceed_message", json!(true)),
                 with(message("assistant", "x"), "/recipient", json!("web.run")),
                 with(message("assistant", "x"), "/channel", json!("analysis")),
                 kind("thoughts", json!({"thoughts": [{"summary": "s", "content": "c"}]})),
