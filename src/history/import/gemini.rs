@@ -40,6 +40,7 @@ struct Record<'a> {
     products: List<Str<'a>>,
     safe_html_item: List<Object<Answer<'a>>>,
     details: List<Object<Link<'a>>>,
+    subtitles: List<Object<Link<'a>>>,
     attached_files: Names<'a>,
     image_file: Names<'a>,
 }
@@ -71,6 +72,23 @@ impl Record<'_> {
             _ => None,
         });
         std::iter::once(&*self.title_url).chain(details).find_map(conversation_of)
+    }
+
+    /// The names of the files that were sent. Pictures that the answer shows are listed with them, and the list has
+    /// the names that Takeout gave the files; theirs stand below the title.
+    fn files(&self) -> Vec<String> {
+        let answers = self.safe_html_item.iter().filter_map(|answer| answer.0.as_ref());
+        let shown: HashSet<&str> = answers.flat_map(|answer| answer.html.split('"')).collect();
+        let lines = self.subtitles.iter().filter_map(|line| line.0.as_ref());
+        let own: HashMap<&str, &str> = lines
+            .filter_map(|line| match &line.url {
+                Either::Text(url) => Some((url.as_ref(), line.name.trim().strip_prefix('-')?.trim())),
+                _ => None,
+            })
+            .collect();
+        let files = self.attached_files.names().into_iter().chain(self.image_file.names());
+        let sent = files.filter(|file| !shown.contains(&**file));
+        sent.map(|file| own.get(&*file).map_or_else(|| file.clone(), |name| (*name).to_owned())).collect()
     }
 }
 
@@ -274,10 +292,8 @@ impl Parts for Activity {
             self.skipped.add("records that are no chat");
             return ControlFlow::Continue(());
         };
-        let mut files = record.attached_files.names();
-        files.extend(record.image_file.names());
-        let exchange =
-            Exchange { link: record.link(), time: record.time.0, written: String::new(), prompt, files, answer };
+        let (link, files) = (record.link(), record.files());
+        let exchange = Exchange { link, time: record.time.0, written: String::new(), prompt, files, answer };
         self.exchanges.add(exchange, &place, sink)
     }
 
@@ -326,6 +342,15 @@ pub(super) mod tests {
         assert_eq!(said(all[0]), ["> これは", "はい。"]);
         assert_eq!(said(all[1]), ["> Unanswered"]);
         assert_eq!(skipped(&items), ["1 records of other products", "2 records that are no chat"]);
+    }
+
+    #[test]
+    fn pictures_of_the_answer_are_not_sent_and_files_have_their_own_names() {
+        let json = r#"[{"header": "Gemini Apps", "title": "Prompted ", "time": "2026-07-20T15:20:00Z", "products": ["Gemini Apps"],
+          "subtitles": [{"name": "1 generated image."}, {"name": "Attached 1 file."}, {"name": "-  us.jpg", "url": "us-0a1b.jpg"}],
+          "imageFile": "us-0a1b.jpg", "attachedFiles": ["123.png", "us-0a1b.jpg"],
+          "safeHtmlItem": [{"html": "<p>In black and white.<img alt=\"\" src=\"123.png\"></p>"}]}]"#;
+        assert_eq!(said(conversation(&read(&FORMAT, json))), ["> [file: us.jpg]", "In black and white."]);
     }
 
     #[test]

@@ -60,6 +60,9 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
+/// Where a line leads to that Google puts below the prompt.
+const GEMS: &str = "https://gemini.google.com/gems/view";
+
 /// An exchange; `None` where no time stands, which everything that happened has.
 fn exchange(cells: &Cells<'_>) -> Option<(String, Exchange)> {
     let html = cells.content;
@@ -78,8 +81,10 @@ fn exchange(cells: &Cells<'_>) -> Option<(String, Exchange)> {
     let mut lines = Vec::new();
     let mut files = Vec::new();
     let mut in_files = false;
-    for (_, _, line) in &texts[..at] {
-        if counts_files(line) {
+    for (place, (start, end, line)) in texts[..at].iter().enumerate() {
+        if place > 0 && html[*start..*end].contains(GEMS) {
+            // It says which of the person's own versions of Gemini was asked.
+        } else if counts_files(line) {
             in_files = true;
         } else if let Some(name) = line.strip_prefix('-').filter(|_| in_files) {
             files.push(name.trim().to_owned());
@@ -183,6 +188,13 @@ pub(super) mod tests {
             skipped(&items),
             ["1 records of other products", "1 records that are no chat", "1 records without a time"]
         );
+    }
+
+    #[test]
+    fn which_gem_was_asked_is_no_part_of_the_prompt() {
+        let gem = "again<br>Cook was used in this chat. <a href=\"https://gemini.google.com/gems/view\">Manage your Gems.</a><br>";
+        let items = read(&FORMAT, &SAMPLE.replace("again<br>", gem));
+        assert_eq!(said(conversations(&items)[0]), ["> again", "And again."]);
     }
 
     #[test]
