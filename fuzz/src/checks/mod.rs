@@ -20,7 +20,11 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("codex", |bytes| formats::read_as("Codex (", bytes)),
     ("container", formats::read_export),
     ("deepseek", |bytes| formats::read_as("DeepSeek (", bytes)),
-    ("gemini", |bytes| formats::read_as("Gemini (Takeout, MyActivity.json)", bytes)),
+    ("gemini", |bytes| {
+        for file in ["MyActivity.json", "Gemini in"] {
+            formats::read_as(&format!("Gemini (Takeout, {file}"), bytes);
+        }
+    }),
     ("gemini_html", |bytes| formats::read_as("Gemini (Takeout, MyActivity.html)", bytes)),
     ("grok", |bytes| formats::read_as("Grok (", bytes)),
     ("librechat", |bytes| formats::read_as("LibreChat (", bytes)),

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::examine::{conversations, cut, facts, read_parts};
 use super::format::{Format, Layout};
-use super::{Item, claude_code, codex, gemini, gemini_html, librechat, memories, open_webui, typingmind};
+use super::{
+    Item, claude_code, codex, gemini, gemini_html, gemini_workspace, librechat, memories, open_webui, typingmind,
+};
 
 /// Each format with a sound file of it.
 fn samples() -> Vec<(&'static Format, &'static str)> {
@@ -14,6 +16,7 @@ fn samples() -> Vec<(&'static Format, &'static str)> {
         (&librechat::FORMAT, librechat::tests::SAMPLE),
         (&gemini::FORMAT, gemini::tests::SAMPLE),
         (&gemini_html::FORMAT, gemini_html::tests::SAMPLE),
+        (&gemini_workspace::FORMAT, gemini_workspace::tests::SAMPLE),
         (&claude_code::FORMAT, claude_code::tests::SAMPLE),
         (&codex::FORMAT, codex::tests::SAMPLE),
     ];

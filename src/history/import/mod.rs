@@ -17,6 +17,7 @@ mod finish;
 pub mod format;
 mod gemini;
 mod gemini_html;
+mod gemini_workspace;
 mod grok;
 pub mod heal;
 #[cfg(test)]
@@ -54,6 +55,7 @@ pub const FORMATS: &[&Format] = &[
     &librechat::FORMAT,
     &gemini::FORMAT,
     &gemini_html::FORMAT,
+    &gemini_workspace::FORMAT,
     &claude_code::FORMAT,
     &codex::FORMAT,
     &memories::CLAUDE,
@@ -111,7 +113,7 @@ pub struct Message {
 }
 
 /// Who says something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The person.
     Human,
