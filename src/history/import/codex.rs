@@ -1,18 +1,21 @@
 //! Codex's record of a session, `~/.codex/sessions/<year>/<month>/<day>/rollout-….jsonl`:
 //! lines of `{timestamp, type, payload}`, in the oldest versions the bare payloads.
-//! It is read for the person's prompts and the answers that ended the turns.
+//! It is read for the person's prompts and the answers that ended the turns. What the
+//! person answers in a dialog stands in what a tool gave, and is kept, too.
 //!
 //! Both sides are recorded more than once, as items sent to the model and as events
 //! of one kind or another, depending on the version. Of prompts the events are taken
 //! where there are any, because the program puts text of its own into the items; of
 //! answers the items, because nearly every version has them.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use serde::Deserialize;
 
 use super::claude_code::Turns;
 use super::content::Content;
+use super::dialogs::{CODEX_ASKS, answered};
 use super::finish::{Tally, give, with_files};
 use super::format::{Format, Layout, Parts, Place, Sink};
 use super::json::{Either, Object, Str};
@@ -70,6 +73,11 @@ struct Payload<'a> {
     source: Object<Source>,
     thread_source: Str<'a>,
     num_turns: Number,
+    // Of calls of tools, and what these gave.
+    name: Str<'a>,
+    call_id: Str<'a>,
+    arguments: Str<'a>,
+    output: Str<'a>,
 }
 
 /// What an event says that newer versions write instead of one for each kind.
@@ -109,6 +117,8 @@ struct Session {
     /// Whether a review goes on, whose prompt is the program's.
     in_review: bool,
     turns: Vec<Turn>,
+    /// What was asked in a dialog, by the id of the call.
+    asked: HashMap<String, String>,
     failed: Option<Item>,
     skipped: Tally,
 }
@@ -150,6 +160,8 @@ enum Done {
     /// Said while working, and marked so.
     Remark,
     Tool,
+    /// What the person answered in a dialog.
+    Reply(Text),
 }
 
 /// What stands in the person's messages without being said by the person.
@@ -256,6 +268,14 @@ impl Session {
         }
     }
 
+    fn reply(&mut self, item: &Payload<'_>, time: Option<Micros>) {
+        let Some(asked) = self.asked.remove(&*item.call_id) else { return };
+        let text = answered(&asked, &item.output);
+        if !text.is_empty() {
+            self.assistant(Done::Reply(Text { id: String::new(), time, text }));
+        }
+    }
+
     fn message(&mut self, id: &str, role: &str, phase: &str, content: &Content<'_>, time: Option<Micros>) {
         let id = id.to_owned();
         match role {
@@ -327,7 +347,13 @@ impl Parts for Session {
             }
             ("response_item", Some(item)) => match &*item.kind {
                 "message" => self.message(&item.id, &item.role, &item.phase, &item.content, time),
-                kind if kind.ends_with("_call") => self.assistant(Done::Tool),
+                "function_call_output" => self.reply(item, time),
+                kind if kind.ends_with("_call") => {
+                    if &*item.name == CODEX_ASKS {
+                        self.asked.insert(item.call_id.to_string(), item.arguments.to_string());
+                    }
+                    self.assistant(Done::Tool);
+                }
                 _ => {}
             },
             ("event_msg", Some(event)) => self.event(event, time),
@@ -379,6 +405,7 @@ impl Session {
                     Done::Said(record, text) if Some(record) == best => turns.answer(message(Role::Assistant, text)),
                     Done::Said(..) => {}
                     Done::Remark | Done::Tool => turns.tool(),
+                    Done::Reply(text) => turns.prompt(message(Role::Human, text)),
                 }
             }
         }
@@ -425,6 +452,22 @@ pub(super) mod tests {
         assert_eq!(chat.messages[1].id, "i2");
         assert_eq!(chat.created_at.expect("given").rfc3339(), "2026-08-01T09:59:59Z");
         assert_eq!(skipped(&items), ["1 turns that were taken back"]);
+    }
+
+    #[test]
+    fn answers_in_a_dialog_are_said_by_the_person() {
+        let asks =
+            r#""name":"request_user_input","arguments":"{\"questions\":[{\"id\":\"q\",\"question\":\"Which?\"}]}""#;
+        let answer = r#""output":"{\"answers\":{\"q\":{\"answers\":[\"Both\"]}}}""#;
+        let calls = r#""name":"shell","arguments":"{}""#;
+        let with = |call: &str, output: &str| {
+            let file = SAMPLE.replace(calls, call).replace(r#""output":"files""#, output);
+            said(conversation(&read(&FORMAT, &file)))
+        };
+        let rest = ["Fixed.", "> Thanks", "Welcome."];
+        assert_eq!(with(asks, answer), [&["> Fix it", "Looking.", "> Q: Which?\nA: Both"], &rest[..]].concat());
+        // What another tool gave is nobody's answer.
+        assert_eq!(with(calls, answer), [&["> Fix it"], &rest[..]].concat());
     }
 
     #[test]

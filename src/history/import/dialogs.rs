@@ -1,4 +1,4 @@
-//! What a person says in the dialogs of Claude Code: why a tool may not be used,
+//! What a person says in the dialogs of coding agents: why a tool may not be used,
 //! and answers to the assistant's questions. It stands in what the tools gave.
 
 use std::collections::HashMap;
@@ -73,7 +73,7 @@ const CHOICES: [&str; 2] =
 /// What is answered where there is a note only.
 const NOTES_ONLY: &str = "(notes only)";
 
-/// What a person said in a line that has what a tool gave, if anything.
+/// What a person said in a line of Claude Code that has what a tool gave, if anything.
 #[must_use]
 pub fn said(line: &[u8]) -> Option<String> {
     // Nearly all of it is of tools alone, and much of that is long.
@@ -95,14 +95,20 @@ pub fn said(line: &[u8]) -> Option<String> {
     .filter(|said| said.is_empty().not())
 }
 
-/// Each question with its answer, as Claude writes it where it asks in a conversation.
 fn answers(asked: &Asked<'_>) -> String {
     let answers = asked.answers.0.iter().flatten().map(|(question, answer)| (&**question, chosen(answer)));
     let notes = asked.annotations.0.iter().flatten();
     let notes = notes.filter_map(|(question, note)| Some((&**question, note.0.as_ref()?.notes.trim().to_owned())));
+    let mut text = together(answers.chain(notes));
+    add(&mut text, &asked.response);
+    text
+}
+
+/// Each question with all that was said to it, as Claude writes it where it asks in a conversation.
+fn together<'a>(replies: impl Iterator<Item = (&'a str, String)>) -> String {
     let mut said: Vec<(&str, Vec<String>)> = Vec::new();
     let mut places = HashMap::new();
-    for (question, words) in answers.chain(notes).filter(|(_, words)| !words.is_empty()) {
+    for (question, words) in replies.filter(|(_, words)| !words.is_empty()) {
         let place = *places.entry(question).or_insert(said.len());
         if place == said.len() {
             said.push((question, Vec::new()));
@@ -113,7 +119,6 @@ fn answers(asked: &Asked<'_>) -> String {
     for (question, words) in said {
         add(&mut text, &format!("Q: {}\nA: {}", question.trim(), words.join("\n")));
     }
-    add(&mut text, &asked.response);
     text
 }
 
@@ -132,9 +137,66 @@ fn reason(outcome: &Outcome<'_>) -> Option<String> {
     CHOICES.iter().any(|choice| words.starts_with(choice)).not().then(|| words.to_owned())
 }
 
+/// What Codex asks.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Asking<'a> {
+    #[serde(borrow)]
+    questions: List<Object<Question<'a>>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Question<'a> {
+    #[serde(borrow)]
+    id: Str<'a>,
+    question: Str<'a>,
+    #[serde(rename = "isSecret")]
+    is_secret: Flag,
+}
+
+/// What is answered to each question, by its id.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Replies<'a> {
+    #[serde(borrow)]
+    answers: Members<'a, Object<Reply<'a>>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Reply<'a> {
+    #[serde(borrow)]
+    answers: List<Str<'a>>,
+}
+
+/// What stands before what was typed beside a choice.
+const TYPED: &str = "user_note: ";
+
+/// The tool with which Codex asks.
+pub const CODEX_ASKS: &str = "request_user_input";
+
+/// What a person answered to what Codex asked with that tool; empty if nothing.
+#[must_use]
+pub fn answered(arguments: &str, output: &str) -> String {
+    let (mut asked, mut given) = (Vec::new(), Vec::new());
+    let asking = json::parse::<Object<Asking<'_>>>(arguments.as_bytes(), &mut asked);
+    // If nobody answered, it is a sentence.
+    let replies = json::parse::<Object<Replies<'_>>>(output.as_bytes(), &mut given);
+    let (Ok(Object(Some(asking))), Ok(Object(Some(replies)))) = (asking, replies) else { return String::new() };
+    // The answers are in no order.
+    let by_id = replies.answers.0.iter().flatten().filter_map(|(id, reply)| Some((&**id, reply.0.as_ref()?)));
+    let by_id: HashMap<_, _> = by_id.collect();
+    let questions = asking.questions.iter().filter_map(|question| question.0.as_ref());
+    together(questions.filter(|question| !question.is_secret.0).flat_map(|question| {
+        let words = by_id.get(&*question.id).into_iter().flat_map(|reply| reply.answers.iter());
+        words.map(|word| (&*question.question, word.strip_prefix(TYPED).unwrap_or(word).trim().to_owned()))
+    }))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::said;
+    use super::{answered, said};
     use serde_json::{Value, json};
 
     #[expect(clippy::needless_pass_by_value, reason = "calls read better")]
@@ -195,5 +257,16 @@ mod tests {
         assert_eq!(line(given(), whole).as_deref(), Some("Neither."));
         assert_eq!(line(given(), json!({"questions": [], "answers": {}, "afkTimeoutMs": 60000})), None);
         assert_eq!(line(given(), json!({"answers": {"Which?": "Red"}})), None);
+    }
+
+    #[test]
+    fn what_codex_asked_stands_with_what_is_answered() {
+        let asked = r#"{"questions": [{"id": "b", "header": "B", "question": "Which?", "options": [{"label": "Red"}]},
+            {"id": "a", "question": "And why?"}, {"id": "s", "question": "The word?", "isSecret": true}, {"id": "n", "question": "No?"}]}"#;
+        let given = r#"{"answers": {"a": {"answers": ["Because"]}, "b": {"answers": ["Red", "user_note: a dark one"]},
+            "s": {"answers": ["hush"]}, "n": {"answers": []}, "other": {"answers": ["x"]}}}"#;
+        assert_eq!(answered(asked, given), "Q: Which?\nA: Red\na dark one\n\nQ: And why?\nA: Because");
+        assert_eq!(answered(asked, "It was cancelled"), "");
+        assert_eq!(answered("", given), "");
     }
 }
