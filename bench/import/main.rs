@@ -278,7 +278,9 @@ fn report(written: &chatgpt::Written, samples: Samples) {
         .print();
     };
     println!("| serde_json into nothing | {ignored:.2} s | – | – | – | – | {} |", list(&samples.ignored));
-    against("stored and found by words", samples.stored, Target::RatioAtMost(4.0));
+    let on_sqlite = !samples.floor.is_empty();
+    let target = if on_sqlite { Target::RatioAtMost(4.0) } else { Target::None };
+    against("stored and found by words", samples.stored, target);
     against("the same, time of all processors", samples.cpu, Target::None);
     against("messages and FTS5 alone, by its defaults", samples.floor, Target::None);
     against("embedding after that", samples.embedding, Target::None);

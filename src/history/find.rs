@@ -187,9 +187,31 @@ async fn find_in(
         weight = ANOTHER_TIME;
     }
     ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
-    ranked.truncate(limit);
-    found.hits = read_hits(tx, account, ranked, around).await?;
+    found.hits = without_copies(read_hits(tx, account, first_places(ranked, limit), around).await?);
+    found.hits.truncate(limit);
     Ok(found)
+}
+
+/// The first so many, and beside them those that stand at the same place of another
+/// conversation, as copies do: of a chat that was branched, `ChatGPT` exports all
+/// before with the same ids in both.
+fn first_places(mut ranked: Vec<Ranked>, limit: usize) -> Vec<Ranked> {
+    let mut places = HashSet::new();
+    ranked.retain(|Ranked { place, .. }| {
+        let place = (place.first, place.start, place.last, place.stop);
+        places.contains(&place) || (places.len() < limit && places.insert(place))
+    });
+    ranked
+}
+
+/// Of passages that are the same messages in several conversations the best.
+fn without_copies(mut hits: Vec<Hit>) -> Vec<Hit> {
+    let mut known = HashSet::new();
+    hits.retain(|hit| {
+        let said: Vec<_> = hit.messages.iter().map(|message| (message.id.clone(), message.text.clone())).collect();
+        known.insert((hit.first, hit.start, hit.last, hit.stop, said))
+    });
+    hits
 }
 
 /// Has passages that follow one another in a conversation add to each other's scores.

@@ -20,6 +20,7 @@ use crate::harness::{Engine, Place, Server, contains, on_both_engines, run};
 on_both_engines!(
     what_is_taken_in_is_found_with_its_source,
     taking_in_again_changes_only_what_is_new,
+    a_chat_that_was_branched_is_found_once,
     recall_quotes_within_its_budget,
     what_is_deleted_is_found_by_nobody_and_comes_back_whole,
     deleting_counts_each_id_once_and_only_ones_own,
@@ -102,6 +103,25 @@ async fn taking_in_again_changes_only_what_is_new(engine: Engine) {
     assert_eq!(found(&server, &ann, "Alfama").await, Vec::<String>::new());
     assert_eq!(found(&server, &ann, "umbrella").await, Vec::<String>::new());
     assert_eq!(found(&server, &ann, "Belém").await, ["Trip"]);
+}
+
+async fn a_chat_that_was_branched_is_found_once(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    let ann = caller(&server, "ann").await;
+    let said = ["Which flat?", "The one in Alfama."];
+    let one = conversation("a", "One", &said);
+    let branch = Conversation { id: "b".to_owned(), title: "Two".to_owned(), ..one.clone() };
+    // Somebody may say the same again.
+    let again = conversation("c", "Three", &said);
+    take_in(&server, &ann, vec![one, branch, again]).await;
+    let before = found(&server, &ann, "flat").await;
+    assert!(before.contains(&"Three".to_owned()) && before.len() == 2, "{before:?}");
+    let copy = find::find(&server.app, &ann, "flat", Within::default(), 5, 0).await.expect("found").hits;
+    let copy = copy.into_iter().find(|hit| hit.conversation.title != "Three").expect("a copy");
+    gone(&server, &ann, vec![copy.conversation.id], To::Nothing).await;
+    let after = found(&server, &ann, "flat").await;
+    assert!(after.len() == 2 && after != before, "{before:?}, {after:?}");
 }
 
 async fn recall_quotes_within_its_budget(engine: Engine) {

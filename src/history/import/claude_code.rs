@@ -17,6 +17,7 @@ use super::dialogs;
 use super::finish::{Tally, give};
 use super::format::{Format, Layout, Parts, Place, Sink};
 use super::json::{Flag, Object, Str};
+use super::text::add;
 use super::time::Time;
 use super::{Conversation, Item, Message, Role, json, scan, wrappers};
 use crate::clock::Micros;
@@ -241,12 +242,18 @@ fn what(line: &Line<'_>, part: &[u8]) -> What {
     match &*line.kind {
         "user" if line.is_meta.0 || line.is_compact_summary.0 || line.is_visible_in_transcript_only.0 => What::Nothing,
         "user" if !is_persons(&line.origin) => What::Nothing,
-        "user" if has("tool_result") => match (dialogs::said(part), prompt(&message.content)) {
-            (Some(reply), _) => What::Prompt(reply),
-            (None, said) if said.is_empty() || said == TOOL_LOADED => What::Tool,
-            // Typed along with the leave to use the tool.
-            (None, said) => What::Aside(said),
-        },
+        "user" if has("tool_result") => {
+            // Typed along with the leave to use the tool, or with a refusal.
+            let beside = Some(prompt(&message.content)).filter(|said| said != TOOL_LOADED).unwrap_or_default();
+            match dialogs::said(part) {
+                Some(mut reply) => {
+                    add(&mut reply, &beside);
+                    What::Prompt(reply)
+                }
+                None if beside.is_empty() => What::Tool,
+                None => What::Aside(beside),
+            }
+        }
         "user" => match prompt(&message.content) {
             said if said.is_empty() => What::Nothing,
             said => What::Prompt(said),
@@ -605,6 +612,8 @@ pub(super) mod tests {
             with(r#"{"type":"tool_result","content":"x"}"#, answered),
             ["I'll look.", "> Q: Which one?\nA: The first"]
         );
+        let both = with(&format!(r#"{refused},{{"type":"text","text":"And be quick"}}"#), "\"Error: x\"");
+        assert_eq!(both, ["I'll look.", "> No, ask first\n\nAnd be quick"]);
         let beside = |words: &str| {
             with(&format!(r#"{{"type":"tool_result","content":"x"}},{{"type":"text","text":"{words}"}}"#), "{}")
         };
