@@ -82,7 +82,7 @@ pub fn read_export(bytes: &[u8]) {
             assert!(summary.files.len() as u64 + summary.others <= LIMITS.files);
             assert!(items.len() == nameless || !summary.files.is_empty(), "items of no file");
         }
-        Err(Unreadable::Unknown) => assert!(items.is_empty(), "{items:?}"),
+        Err(Unreadable::Unknown | Unreadable::Packed) => assert!(items.is_empty(), "{items:?}"),
         Err(Unreadable::TooLarge(why)) => assert!(!why.is_empty()),
         Err(Unreadable::Archive(_) | Unreadable::Io(_)) => {}
     }

@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -19,6 +18,7 @@ use super::detect::{self, Reopen};
 use super::format::Format;
 use super::json::{List, Members, Object, Str, parse};
 use super::memories::LIST;
+use super::names::{is_attachment, last, natural};
 use super::zstandard::{self, Frames};
 use super::{FORMATS, Item, Limits};
 
@@ -48,6 +48,11 @@ pub enum Unreadable {
     /// There is no file of a known format.
     #[error("this is no export of a known format; known are: {}", known())]
     Unknown,
+    /// It is an archive of a kind that is not read.
+    #[error(
+        "it is packed in a way that is not read here; unpack it, and import the files that were in it, or a zip of them"
+    )]
+    Packed,
     /// It would take too much to read it.
     #[error("{0}")]
     TooLarge(String),
@@ -291,6 +296,7 @@ impl<'a, 's> Walk<'a, 's> {
                 self.left = left;
                 Ok(flow)
             }
+            _ if self.is_alone && PACKED.iter().any(|begin| magic.starts_with(begin)) => Err(Unreadable::Packed),
             _ => Ok(self.plain(name, file)),
         }
     }
@@ -451,6 +457,8 @@ fn stream_whole(file: &mut dyn Reopen, limit: usize) -> io::Result<Option<Vec<u8
 
 const ZIP: [u8; 4] = *b"PK\x03\x04";
 const EMPTY_ZIP: [u8; 4] = *b"PK\x05\x06";
+/// How files begin that gzip, 7-Zip, RAR, xz and bzip2 made.
+const PACKED: [&[u8]; 5] = [b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"\xfd7zX", b"BZh"];
 
 /// What a file begins with; zeros after the end of a short one.
 fn magic(file: &mut dyn Read) -> io::Result<[u8; 4]> {
@@ -458,14 +466,6 @@ fn magic(file: &mut dyn Read) -> io::Result<[u8; 4]> {
     file.take(4).read_to_end(&mut begin)?;
     begin.resize(4, 0);
     Ok([begin[0], begin[1], begin[2], begin[3]])
-}
-
-/// Whether a file in an export is something that was sent or that a tool gave, of whatever form.
-fn is_attachment(name: &str) -> bool {
-    let mut folders = name.split(['/', '\\']).rev().skip(1);
-    let is_of_tool = folders.any(|folder| matches!(folder, "tool-results" | "prod-mc-asset-server"));
-    let extension = Path::new(last(name)).extension().unwrap_or_default();
-    is_of_tool || extension == "blob" || (extension == "dat" && last(name).starts_with("file"))
 }
 
 /// How many files an archive says that it has, from its last record (APPNOTE.TXT 4.3.16, and 4.3.14 for more than
@@ -485,28 +485,9 @@ fn entries(reader: &mut dyn ReadSeek) -> io::Result<u64> {
     Ok(if count == 0xFFFF { field(b"PK\x06\x06", 32, 8).unwrap_or(count) } else { count })
 }
 
-/// A name without the folders that it is in.
-fn last(name: &str) -> &str {
-    name.rsplit(['/', '\\']).next().unwrap_or(name)
-}
-
-/// The order in which a person would put names: runs of digits count as numbers, so 2 is before 10.
-fn natural(a: &str, b: &str) -> Ordering {
-    fn chunks(text: &str) -> impl Iterator<Item = (usize, &str)> {
-        text.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).scan(0, |at, chunk| {
-            let chunk = &text[*at..*at + chunk.len()];
-            *at += chunk.len();
-            // Of two numbers without leading zeros the longer is greater.
-            let number = chunk.trim_start_matches('0');
-            Some(if chunk.as_bytes()[0].is_ascii_digit() { (number.len(), number) } else { (0, chunk) })
-        })
-    }
-    chunks(a).cmp(chunks(b)).then_with(|| a.cmp(b))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Summary, Unreadable, natural, read, read_from};
+    use super::{Summary, Unreadable, read, read_from};
     use crate::history::import::zstandard::tests::compressed;
     use crate::history::import::{Item, Limits};
     use proptest::prelude::*;
@@ -762,10 +743,14 @@ mod tests {
     }
 
     #[test]
-    fn numbers_in_names_are_ordered_by_value() {
-        let mut names = ["c-10", "c-9", "c-009", "b", "c-", "c-10/a", "é1", "é01"];
-        names.sort_by(|a, b| natural(a, b));
-        assert_eq!(names, ["b", "c-", "c-009", "c-9", "c-10", "c-10/a", "é01", "é1"]);
+    fn what_other_programs_packed_is_told_from_what_is_unknown() {
+        for begin in [&b"\x1f\x8b\x08\x00"[..], b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\xfd7zXZ\x00", b"BZh91AY"] {
+            assert!(matches!(import(begin), (_, Err(Unreadable::Packed))));
+            // Beside an export it is another file.
+            let zip = archive(&[("a.gz", begin), ("b.json", &conversations(&["1"]))], Stored);
+            assert_eq!(import(&zip).0, ["1"]);
+        }
+        assert!(matches!(import(b"BZ"), (_, Err(Unreadable::Unknown))));
     }
 
     proptest! {

@@ -27,6 +27,7 @@ mod librechat;
 mod local_time;
 pub mod markup;
 pub mod memories;
+mod names;
 mod open_webui;
 mod outline;
 pub mod scan;
