@@ -125,6 +125,18 @@ where
         Ok(Some(part))
     }
 
+    /// Reads what is left into nothing, up to so many bytes: a browser that is still
+    /// sending when the connection is closed does not show the answer.
+    pub(super) async fn drain(&mut self, most: usize) {
+        let mut left = most;
+        while let Some(Ok(piece)) = self.body.next().await {
+            left = left.saturating_sub(piece.len());
+            if left == 0 {
+                break;
+            }
+        }
+    }
+
     /// The whole part that is being read, as text.
     ///
     /// # Errors

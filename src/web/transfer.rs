@@ -1,5 +1,7 @@
 //! Bringing files in, and taking everything out.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::body::{Body, BodyDataStream};
 use axum::extract::{Path, State};
@@ -25,6 +27,8 @@ use crate::memory::transfer::Format;
 const PATH: &str = "/transfer";
 /// How many imports a page has.
 const SIZE: i64 = 20;
+/// How much is still read of a form that was refused, in bytes.
+const DRAINED: usize = 64 << 20;
 
 /// An import as it is shown.
 struct Import {
@@ -212,12 +216,17 @@ async fn receive(app: &App, caller: &Caller, mut parts: Multipart<BodyDataStream
             Err(error) => break Some(error),
         }
     };
+    if problem.is_some() {
+        let wait = Duration::from_secs(app.config.request_timeout_seconds);
+        // What is not read in this time is not read at all.
+        let _drained = tokio::time::timeout(wait, parts.drain(DRAINED)).await;
+    }
     Received { jobs, problem }
 }
 
 /// Takes the next file of a form; none at its end.
 async fn next(app: &App, caller: &Caller, parts: &mut Multipart<BodyDataStream>) -> Result<Option<Job>> {
-    let wait = std::time::Duration::from_secs(app.config.request_timeout_seconds);
+    let wait = Duration::from_secs(app.config.request_timeout_seconds);
     loop {
         let part = tokio::time::timeout(wait, parts.next()).await;
         let part = part.map_err(|_| Error::Timeout("The rest of the form did not arrive in time.".to_owned()))??;

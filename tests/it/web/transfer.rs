@@ -14,6 +14,7 @@ on_both_engines!(
     a_script_sends_an_export_and_follows_it_to_the_end,
     what_was_excluded_stays_away_and_what_was_purged_comes_back,
     a_form_without_script_brings_several_files,
+    a_form_with_more_files_than_are_taken_is_answered,
     nothing_is_stored_of_a_file_without_a_session_or_the_token,
     files_over_the_limits_are_refused_and_leave_nothing,
     a_file_of_no_known_form_fails_with_its_reason,
@@ -131,6 +132,17 @@ async fn a_form_without_script_brings_several_files(engine: Engine) {
     assert!(nothing.text.contains("Choose a file first."), "{}", nothing.text);
     let nothing = send(&mut browser, &[("", b"")], true).await;
     assert_eq!((nothing.status, nothing.text.as_str()), (StatusCode::BAD_REQUEST, "Choose a file first."));
+}
+
+async fn a_form_with_more_files_than_are_taken_is_answered(engine: Engine) {
+    // Nobody reads them here, so they wait.
+    let server = Server::start(engine).await;
+    let mut browser = Browser::of_new_user(&server, "ann").await;
+    let large = vec![b' '; 8 << 20];
+    let files: Vec<(&str, &[u8])> = ["1", "2", "3", "4", "5", "6"].map(|name| (name, &large[..])).to_vec();
+    let answer = send(&mut browser, &files, false).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(answer.text.contains("The 4 before it arrived."), "{}", answer.text);
 }
 
 async fn nothing_is_stored_of_a_file_without_a_session_or_the_token(engine: Engine) {
