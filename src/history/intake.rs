@@ -117,6 +117,7 @@ impl Report {
 pub struct Progress {
     read: AtomicU64,
     is_cancelled: AtomicBool,
+    is_writing: AtomicBool,
     report: Mutex<Report>,
 }
 
@@ -142,6 +143,11 @@ impl Progress {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.is_cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Whether conversations are being written that are not in the report yet.
+    pub(super) fn is_writing(&self) -> bool {
+        self.is_writing.load(Ordering::SeqCst)
     }
 
     fn change(&self, change: impl FnOnce(&mut Report)) {
@@ -375,9 +381,11 @@ impl<'a> Intake<'a> {
         let import = self.source.import.clone();
         let mut report = progress.report();
         prepared.foreseen().for_each(|ingested| count(&mut report, &ingested, import.as_deref()));
+        progress.is_writing.store(true, Ordering::SeqCst);
         self.writing = Some(tokio::spawn(async move {
             let ingested = prepared.write(&app, &caller, report).await?;
             progress.change(|report| ingested.iter().for_each(|one| count(report, one, import.as_deref())));
+            progress.is_writing.store(false, Ordering::SeqCst);
             Ok(())
         }));
         Ok(())

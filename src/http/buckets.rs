@@ -197,6 +197,7 @@ pub(super) async fn delete(
     PathId(id): PathId,
     params: Params,
 ) -> Result<(HeaderMap, Json<DeleteBucketResponse>)> {
+    params.no_dry_run()?;
     let purge = params.truth("purge")?;
     let move_to = params.bucket("moveTo")?;
     let contents = match params.text("memories") {

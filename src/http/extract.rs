@@ -79,11 +79,26 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
-    /// A parameter that is there and not empty. Its name is read in any case: who
-    /// writes `dryrun` must not get the real thing.
+    /// A parameter that is there and not empty. Its name is read in any case, and with
+    /// `_` or `-` in it: who writes `dry_run` must not get the real thing.
     pub fn text(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        let is_it = |key: &str| {
+            let letters = key.bytes().filter(|byte| !matches!(byte, b'_' | b'-'));
+            letters.map(|byte| byte.to_ascii_lowercase()).eq(name.bytes().map(|byte| byte.to_ascii_lowercase()))
+        };
+        let (_, value) = self.0.iter().find(|(key, _)| is_it(key))?;
         (!value.trim().is_empty()).then_some(value)
+    }
+
+    /// For a deletion that can't be tried.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where it is asked to be.
+    pub fn no_dry_run(&self) -> Result<()> {
+        if self.truth("dryRun")? {
+            return Err(Error::invalid("This deletion has no 'dryRun', so nothing was done."));
+        }
+        Ok(())
     }
 
     /// A truth value; `false` where it is not there.

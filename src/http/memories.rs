@@ -325,6 +325,7 @@ pub(super) async fn delete_one(
     PathId(id): PathId,
     params: Params,
 ) -> Result<(ReceiptHeaders, Json<DeleteMemoryResponse>)> {
+    params.no_dry_run()?;
     let mode = Mode { purge: params.truth("purge")?, dry_run: false };
     let deleted = delete::by_ids(&app, &caller, Operation::Delete, vec![id], mode).await?;
     if deleted.ids.is_empty() {
@@ -348,6 +349,9 @@ pub struct BulkDeleteRequest {
     /// The same as the parameter `dryRun`.
     #[serde(default)]
     dry_run: bool,
+    /// The same as the parameter `purge`.
+    #[serde(default)]
+    purge: bool,
 }
 
 /// How many were deleted.
@@ -406,7 +410,7 @@ pub(super) async fn bulk_delete(
     params: Params,
     Body(body): Body<BulkDeleteRequest>,
 ) -> Result<(ReceiptHeaders, Json<BulkDeleteResponse>)> {
-    let mode = Mode { purge: params.truth("purge")?, dry_run: params.truth("dryRun")? || body.dry_run };
+    let mode = Mode { purge: params.truth("purge")? || body.purge, dry_run: params.truth("dryRun")? || body.dry_run };
     let asked = params.truth("details")?.then(|| body.memory_ids.clone());
     let deleted = delete::by_ids(&app, &caller, Operation::BulkDelete, body.memory_ids, mode).await?;
     let headers = receipt_headers(&deleted)?;
@@ -496,7 +500,7 @@ pub enum DeleteByFilterResponse {
 /// Delete memories by a filter, in two steps
 ///
 /// First with `dryRun: true`; then the same filter with the `confirmationToken`
-/// of the answer. Where other memories match by then, or one has changed, nothing
+/// of the answer, and with `purge` if they are to be beyond recovery. Where other memories match by then, or one has changed, nothing
 /// is deleted and the answer is 409.
 #[utoipa::path(
     post, path = "/api/memories/delete-by-filter", operation_id = "DeleteMemoriesByFilter", tag = "memories",

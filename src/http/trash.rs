@@ -131,7 +131,12 @@ pub struct PurgeResponse {
             headers(("Deletion-Receipt" = String, description = "Id of the receipt"))),
     ),
 )]
-pub(super) async fn empty(State(app): State<App>, Auth(caller): Auth) -> Result<(HeaderMap, Json<PurgeResponse>)> {
+pub(super) async fn empty(
+    State(app): State<App>,
+    Auth(caller): Auth,
+    params: Params,
+) -> Result<(HeaderMap, Json<PurgeResponse>)> {
+    params.no_dry_run()?;
     let purged = trash::purge(&app, &caller, Part::All, None).await?;
     Ok((receipt_headers(&purged)?, Json(PurgeResponse { purged: purged.ids.len(), failed: purged.failed })))
 }

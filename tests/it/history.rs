@@ -335,7 +335,20 @@ async fn a_purge_takes_from_imports_what_may_tell_of_it(engine: Engine) {
         outcome(&server, &ann, Incoming { import: Some(job.id.clone()), ..incoming(lisbon()) }).await,
         Outcome::New
     );
-    assert!(jobs::note(&server.app, ann.account, &job.id, 1, report.expect("a report")).await.expect("noted"));
+    assert!(jobs::note(&server.app, ann.account, &job.id, 1, Some(report.expect("a report"))).await.expect("noted"));
+    // The same file again, which failed for another reason, and one of other conversations.
+    let end = async |name: &str, new: u64, why: &str| {
+        let job = jobs::begin(&server.app, &ann, jobs::Kind::File, name, 1).await.expect("begun");
+        let report = serde_json::from_value(serde_json::json!({
+            "formats": {}, "new": new, "updated": 0, "unchanged": 0, "too_long": 0, "excluded": 0, "memories": 0,
+            "known_memories": 0, "skipped": 0, "failed": 0, "failures": [],
+        }));
+        jobs::note(&server.app, ann.account, &job.id, 1, Some(report.expect("a report"))).await.expect("noted");
+        jobs::end(&server.app, ann.account, &job.id, jobs::State::Failed, Some(why.to_owned())).await.expect("over");
+        job.id
+    };
+    let again = end("My divorce.json", 0, "My divorce.json: it is cut off").await;
+    let other = end("All.json", 3, "All.json: it is cut off").await;
     let id = id_of(&server, &ann, "Alfama").await;
     gone(&server, &ann, vec![id.clone()], To::Trash).await;
     assert_eq!(jobs::get(&server.app, &ann, &job.id).await.expect("there").name, "My divorce.json");
@@ -343,6 +356,9 @@ async fn a_purge_takes_from_imports_what_may_tell_of_it(engine: Engine) {
     let job = jobs::get(&server.app, &ann, &job.id).await.expect("there");
     assert_eq!((job.name.as_str(), job.report.new, job.report.failed), ("", 1, 1));
     assert_eq!(job.report.failures, []);
+    let again = jobs::get(&server.app, &ann, &again).await.expect("there");
+    assert_eq!((again.name.as_str(), again.error.as_deref()), ("", Some("it is cut off")));
+    assert_eq!(jobs::get(&server.app, &ann, &other).await.expect("there").name, "All.json");
 }
 
 /// How many pages of words wait to be put into their places; none does afterwards.

@@ -61,9 +61,7 @@ pub async fn find(app: &App, link: &str) -> Result<Option<Account>> {
 /// [`crate::Error::Busy`] where too many are hashed; the link still works then.
 pub async fn redeem(app: &App, link: &str, password: String) -> Result<Option<String>> {
     // A stranger's guess must not take a turn at hashing.
-    if find(app, link).await?.is_none() {
-        return Ok(None);
-    }
+    let Some(Account { name, .. }) = find(app, link).await? else { return Ok(None) };
     let secret = secret()?;
     let new = hashed(app, password).await?;
     let now = app.clock.now();
@@ -77,5 +75,10 @@ pub async fn redeem(app: &App, link: &str, password: String) -> Result<Option<St
         }
         .boxed()
     });
-    Ok(redeemed.await?.then_some(secret))
+    if !redeemed.await? {
+        return Ok(None);
+    }
+    // Whatever others tried before, the new password may be used.
+    app.recent.sign_in.forget(&name);
+    Ok(Some(secret))
 }

@@ -57,7 +57,7 @@ pub enum Unreadable {
     #[error("{0}")]
     TooLarge(String),
     /// The archive is broken.
-    #[error("the archive can't be opened: {0}")]
+    #[error("the archive is cut off or damaged ({0})")]
     Archive(ZipError),
     /// The storage failed.
     #[error("reading failed: {0}")]
@@ -267,7 +267,11 @@ impl<'a, 's> Walk<'a, 's> {
         let name = |path: &PathBuf| path.strip_prefix(top).unwrap_or(path).to_string_lossy().into_owned();
         paths.sort_by(|a, b| natural(&name(a), &name(b)));
         for path in paths {
-            let flow = self.file(&name(&path), &mut Seekable(File::open(&path)?), 2)?;
+            let place = name(&path);
+            let flow = match self.file(&place, &mut Seekable(File::open(&path)?), 2) {
+                Err(error @ Unreadable::Archive(_)) => self.give(None, Item::Failed { place, why: error.to_string() }),
+                flow => flow?,
+            };
             if flow.is_break() {
                 return Ok(flow);
             }
@@ -740,6 +744,24 @@ mod tests {
             ControlFlow::Break(())
         });
         assert_eq!((seen, summary.unwrap().conversations), (1, 1));
+    }
+
+    #[test]
+    fn a_broken_archive_in_a_folder_is_named_and_the_rest_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let zip = archive(&[("conversations.json", &conversations(&["1"]))], Stored);
+        std::fs::write(folder.path().join("a.zip"), &zip[..zip.len() / 2]).unwrap();
+        std::fs::write(folder.path().join("b.json"), conversations(&["2"])).unwrap();
+        let mut seen = Vec::new();
+        let summary = read(folder.path(), &Limits::default(), &mut |_, item| {
+            seen.push(match item {
+                Item::Conversation(conversation) => conversation.id,
+                Item::Failed { place, .. } => place,
+                other => format!("{other:?}"),
+            });
+            ControlFlow::Continue(())
+        });
+        assert_eq!((seen, summary.unwrap().conversations), (vec!["a.zip".to_owned(), "2".to_owned()], 1));
     }
 
     #[test]

@@ -219,21 +219,40 @@ pub(super) async fn note_written(
     report: &Report,
     now: Micros,
 ) -> Result<()> {
-    if rows::note(tx, account, id, None, report, now).await? { Ok(()) } else { Err(stopped()) }
+    if rows::note(tx, account, id, None, Some(report), now).await? { Ok(()) } else { Err(stopped()) }
 }
 
 /// Removes from imports what may tell of conversations that were purged: the
-/// names of what failed, and of a file that held one conversation alone.
+/// names of what failed, and of files that held one conversation alone.
 pub(super) async fn forget(tx: &mut Tx, account: AccountId, ids: &BTreeSet<String>) -> Result<()> {
     for id in ids {
         let Some(mut job) = rows::get(tx, account, id).await? else { continue };
         job.report.failures.clear();
         if job.kind != Kind::Online && job.report.conversations() <= 1 {
-            job.name.clear();
+            nameless(&mut job);
         }
         rows::rename(tx, account, &job).await?;
     }
+    // One that brought nothing may have had the same conversation in its file.
+    for mut job in rows::named(tx, account).await? {
+        let brought = job.report.new + job.report.updated;
+        if job.state.is_final() && brought == 0 && job.report.conversations() <= 1 && job.report.memories == 0 {
+            job.report.failures.clear();
+            nameless(&mut job);
+            rows::rename(tx, account, &job).await?;
+        }
+    }
     Ok(())
+}
+
+/// Takes the name of its file from an import, also where the reason of a failure begins with it.
+fn nameless(job: &mut Job) {
+    if let Some(error) = &mut job.error
+        && let Some(why) = error.strip_prefix(&format!("{}: ", job.name))
+    {
+        *error = why.to_owned();
+    }
+    job.name.clear();
 }
 
 /// Notes that a file is being taken in by the command line.
@@ -258,16 +277,16 @@ async fn insert(app: &App, account: AccountId, job: Job) -> Result<Job> {
     Ok(job)
 }
 
-/// Notes how far it is. False where it is over already, because somebody stopped it.
+/// Notes how far it is, and what became of what was read if that is given. False where it is over already, because somebody stopped it.
 ///
 /// # Errors
 /// As [`crate::db::Db::write`].
-pub async fn note(app: &App, account: AccountId, id: &str, bytes_read: u64, report: Report) -> Result<bool> {
+pub async fn note(app: &App, account: AccountId, id: &str, bytes_read: u64, report: Option<Report>) -> Result<bool> {
     let bytes_read = i64::try_from(bytes_read).unwrap_or(i64::MAX);
     let args = (account, id.to_owned(), bytes_read, report, app.clock.now());
     app.db
         .write(args, |tx, (account, id, bytes_read, report, now)| {
-            rows::note(tx, *account, id, Some(*bytes_read), report, *now).boxed()
+            rows::note(tx, *account, id, Some(*bytes_read), report.as_ref(), *now).boxed()
         })
         .await
 }

@@ -64,6 +64,13 @@ pub(super) async fn list(tx: &mut Tx, account: AccountId, skip: i64, limit: i64)
     Ok((rows.into_iter().map(job).collect::<Result<_>>()?, total))
 }
 
+/// The imports of files that have a name.
+pub(super) async fn named(tx: &mut Tx, account: AccountId) -> Result<Vec<Job>> {
+    let sql = "select id, kind, name, state, error, bytes_total, bytes_read, attempts, report, created_at, \
+               updated_at, finished_at from import where account_id = $1 and kind <> 'online' and name <> ''";
+    tx.rows(sql, &[account.0.into()]).await?.into_iter().map(job).collect()
+}
+
 /// How many uploads of the account are not over.
 pub(super) async fn count_unfinished(tx: &mut Tx, account: AccountId) -> Result<i64> {
     let sql = "select count(*) from import where account_id = $1 and kind = 'upload' and finished_at is null";
@@ -90,13 +97,13 @@ pub(super) async fn note(
     account: AccountId,
     id: &str,
     bytes_read: Option<i64>,
-    report: &Report,
+    report: Option<&Report>,
     now: Micros,
 ) -> Result<bool> {
-    let report = serde_json::to_string(report).map_err(Error::internal)?;
-    let sql = "update import set bytes_read = coalesce($3, bytes_read), report = $4, updated_at = $5 \
+    let report = report.map(serde_json::to_string).transpose().map_err(Error::internal)?;
+    let sql = "update import set bytes_read = coalesce($3, bytes_read), report = coalesce($4, report), updated_at = $5 \
                where account_id = $1 and id = $2 and (finished_at is null or state = 'cancelled') returning finished_at";
-    let values = [account.0.into(), id.into(), bytes_read.into(), report.as_str().into(), now.0.into()];
+    let values = [account.0.into(), id.into(), bytes_read.into(), report.as_deref().into(), now.0.into()];
     let row = tx.row(sql, &values).await?;
     Ok(row.map(|row| row.int_or_null(0)).transpose()?.is_some_and(|finished| finished.is_none()))
 }
@@ -130,11 +137,12 @@ pub(super) async fn replace_report(
     tx.execute(sql, &[account.0.into(), id.into(), report.as_str().into(), now.0.into()]).await.map(drop)
 }
 
-/// Gives an import another name and report.
+/// Gives an import another name, report and reason.
 pub(super) async fn rename(tx: &mut Tx, account: AccountId, job: &Job) -> Result<()> {
     let report = serde_json::to_string(&job.report).map_err(Error::internal)?;
-    let sql = "update import set name = $3, report = $4 where account_id = $1 and id = $2";
-    tx.execute(sql, &[account.0.into(), (&job.id).into(), (&job.name).into(), report.as_str().into()]).await.map(drop)
+    let sql = "update import set name = $3, report = $4, error = $5 where account_id = $1 and id = $2";
+    let (name, error) = ((&job.name).into(), job.error.as_deref().into());
+    tx.execute(sql, &[account.0.into(), (&job.id).into(), name, report.as_str().into(), error]).await.map(drop)
 }
 
 /// Notes how large a file is that has arrived.

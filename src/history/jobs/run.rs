@@ -118,7 +118,13 @@ async fn run(app: &App, account: AccountId, id: &str, path: &Path) -> Result<()>
         };
         let is_passing = matches!(error, Error::Busy | Error::Unavailable(_));
         if !is_passing || tries >= ATTEMPTS {
-            tracing::warn!(import = id, error = ?error, "an import failed");
+            match &error {
+                // Somebody stopped it.
+                Error::Conflict(_) => {}
+                // The reason has the name of the file, which may be the title of a conversation.
+                Error::Invalid(_) => tracing::warn!(import = id, "an import failed; its row says why"),
+                error => tracing::warn!(import = id, error = ?error, "an import failed"),
+            }
             return super::end(app, account, id, State::Failed, Some(error.to_string())).await;
         }
         tracing::warn!(import = id, error = ?error, tries, "an import was interrupted; trying again");
@@ -152,13 +158,15 @@ pub async fn told(app: &App, caller: &Caller, source: Source, id: &str, progress
         tokio::select! {
             taken = &mut taking => break taken,
             _ = ticks.tick() => {
-                if !super::note(app, caller.account, id, progress.read(), progress.report()).await? {
+                // What is being written notes the report itself, and must not be followed by an older one.
+                let report = (!progress.is_writing()).then(|| progress.report());
+                if !super::note(app, caller.account, id, progress.read(), report).await? {
                     progress.cancel();
                 }
             }
         }
     };
-    super::note(app, caller.account, id, progress.read(), progress.report()).await?;
+    super::note(app, caller.account, id, progress.read(), Some(progress.report())).await?;
     taken
 }
 

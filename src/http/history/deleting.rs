@@ -27,6 +27,12 @@ pub struct DeleteChatsRequest {
     /// Also those that are pinned.
     #[serde(default)]
     include_pinned: bool,
+    /// The same as the parameter `purge`.
+    #[serde(default)]
+    purge: bool,
+    /// The same as the parameter `exclude`.
+    #[serde(default)]
+    exclude: bool,
 }
 
 /// Which were deleted.
@@ -70,7 +76,9 @@ pub(in crate::http) async fn delete_chats(
     params: Params,
     Body(body): Body<DeleteChatsRequest>,
 ) -> Result<(HeaderMap, Json<DeleteChatsResponse>)> {
-    let how = How { to: to(params.truth("exclude")?, params.truth("purge")?), pinned_too: body.include_pinned };
+    params.no_dry_run()?;
+    let (exclude, purge) = (params.truth("exclude")? || body.exclude, params.truth("purge")? || body.purge);
+    let how = How { to: to(exclude, purge), pinned_too: body.include_pinned };
     let outcome = delete::delete(&app, &caller, body.ids, how).await?;
     let headers = receipt_headers(&outcome.deleted)?;
     let (count, failed) = (outcome.deleted.ids.len(), outcome.deleted.failed);
@@ -154,7 +162,7 @@ fn time(name: &str, written: Option<&str>) -> Result<Option<Micros>> {
 /// Delete conversations by a filter, in two steps
 ///
 /// First with `dryRun: true`; then the same filter with the `confirmationToken`
-/// of the answer. Where other conversations match by then, or one has changed,
+/// of the answer, and with `purge` or `exclude` if they are to be beyond recovery. Where other conversations match by then, or one has changed,
 /// nothing is deleted and the answer is 409.
 #[utoipa::path(
     post, path = "/api/chat-history/delete-by-filter", operation_id = "DeleteConversationsByFilter", tag = "history",
@@ -338,7 +346,9 @@ pub(in crate::http) async fn purge(
 pub(in crate::http) async fn empty(
     State(app): State<App>,
     Auth(caller): Auth,
+    params: Params,
 ) -> Result<(HeaderMap, Json<PurgeChatsResponse>)> {
+    params.no_dry_run()?;
     let purged = delete::purge(&app, &caller, None, None).await?;
     Ok((receipt_headers(&purged)?, Json(PurgeChatsResponse { purged: purged.ids.len(), failed: purged.failed })))
 }

@@ -21,6 +21,8 @@ on_both_engines!(
     bulk_delete_reads_only_json,
     bulk_delete_refuses_a_body_over_the_limit,
     bulk_delete_only_counts_in_a_dry_run,
+    bulk_delete_purges_whether_the_body_says_so_or_the_parameter,
+    deletions_that_have_no_dry_run_say_so_and_do_nothing,
     bulk_delete_tells_what_became_of_each_id,
     bulk_delete_takes_a_memory_from_every_answer,
     bulk_delete_keeps_the_counts_of_buckets,
@@ -196,7 +198,8 @@ async fn bulk_delete_only_counts_in_a_dry_run(engine: Engine) {
     let asked = || json!({"memoryIds": [ids[0], "x", ids[0]]});
     let mut in_the_body = asked();
     in_the_body["dryRun"] = json!(true);
-    let by_parameter = ["?dryRun=true", "?dryRun=TRUE&purge=true", "?dryrun=true"].map(|query| (query, asked()));
+    let queries = ["?dryRun=true", "?dryRun=TRUE&purge=true", "?dryrun=true", "?dry_run=true"];
+    let by_parameter = queries.map(|query| (query, asked()));
     for (query, body) in by_parameter.into_iter().chain([("", in_the_body)]) {
         let preview = ann.post(&format!("{BULK}{query}"), body).await;
         assert_eq!(preview.ok(), json!({"deleted": 1, "failed": 1}));
@@ -206,6 +209,39 @@ async fn bulk_delete_only_counts_in_a_dry_run(engine: Engine) {
     assert_eq!(ann.get("/api/deletions").await.ok()["total"], json!(0));
     let empty = ann.post(&format!("{BULK}?dryRun=true"), json!({"memoryIds": []})).await;
     assert_eq!(empty.ok(), json!({"deleted": 0, "failed": 0}));
+}
+
+async fn bulk_delete_purges_whether_the_body_says_so_or_the_parameter(engine: Engine) {
+    let server = Server::start(engine).await;
+    let ann = server.user("ann").await;
+    let ids = numbered(&ann, 2).await;
+    for (query, body) in
+        [("?purge=true", json!({"memoryIds": [ids[0]]})), ("", json!({"memoryIds": [ids[1]], "purge": true}))]
+    {
+        assert_eq!(ann.post(&format!("{BULK}{query}"), body).await.ok(), json!({"deleted": 1, "failed": 0}));
+        assert_eq!(ann.get("/api/trash").await.ok()["total"], json!(0));
+    }
+}
+
+async fn deletions_that_have_no_dry_run_say_so_and_do_nothing(engine: Engine) {
+    let server = Server::start(engine).await;
+    let ann = server.user("ann").await;
+    let ids = numbered(&ann, 2).await;
+    ann.post(BULK, json!({"memoryIds": [ids[1]]})).await.ok();
+    ann.post("/api/buckets", json!({"name": "Work"})).await.ok();
+    let bucket = ann.get("/api/buckets").await.ok()[1]["id"].as_str().expect("an id").to_owned();
+    for path in [
+        format!("/api/memories/{}?dryRun=true", ids[0]),
+        format!("/api/buckets/{bucket}?dry_run=true"),
+        "/api/trash?dryRun=true".to_owned(),
+        "/api/chat-history/trash?dryRun=true".to_owned(),
+    ] {
+        let error = ann.delete(&path).await.error(400);
+        assert!(error.contains("nothing was done"), "{path}: {error}");
+    }
+    assert_eq!(ann.texts().await.len(), 1);
+    assert_eq!(ann.get("/api/trash").await.ok()["total"], json!(1));
+    assert_eq!(ann.get("/api/buckets").await.ok().as_array().map(Vec::len), Some(2));
 }
 
 async fn bulk_delete_tells_what_became_of_each_id(engine: Engine) {

@@ -13,6 +13,7 @@ on_both_engines!(
     looking_at_a_link_does_not_use_it_up,
     a_link_ends_after_a_day,
     a_newer_link_or_a_new_password_ends_the_one_before,
+    a_new_password_may_be_used_whatever_others_tried,
     of_links_made_at_once_one_is_left,
     of_two_who_use_a_link_at_once_one_wins,
     a_link_opens_no_other_account,
@@ -121,6 +122,16 @@ async fn a_newer_link_or_a_new_password_ends_the_one_before(engine: Engine) {
     let account = auth::account(&server.app, Some("ann")).await.expect("ann");
     session::set_password(&server.app, account.id, PASSWORD.to_owned()).await.expect("set");
     assert!(is_gone(&mut browser, &second).await);
+}
+
+async fn a_new_password_may_be_used_whatever_others_tried(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    let link = make(&server, "ann").await;
+    let mut stranger = Browser::new(&server);
+    while stranger.sign_in("ann", "a guess", "").await.status != StatusCode::TOO_MANY_REQUESTS {}
+    assert_eq!(sent(&redeem(&mut Browser::new(&server), &link, PASSWORD).await).to, "/");
+    assert_eq!(sent(&Browser::new(&server).sign_in("ann", PASSWORD, "").await).to, "/");
 }
 
 async fn of_links_made_at_once_one_is_left(engine: Engine) {
