@@ -271,7 +271,16 @@ async fn remove(tx: &mut Tx, draft: &Draft, ids: &[String], asked: usize, how: H
     let is_exclusion = how.to == To::Exclusion;
     // Before one that is there takes with it what the trash has of it.
     let in_trash = if is_exclusion { rows::trashed_names(tx, account, ids).await? } else { Vec::new() };
-    let found = rows::by_ids(tx, account, ids).await?;
+    let mut found = rows::by_ids(tx, account, ids).await?;
+    let (mut asked, mut known) = (asked, found.iter().map(|one| one.id.clone()).collect::<BTreeSet<_>>());
+    for (_, platform, platform_id) in &in_trash {
+        // It was taken in again since it was deleted, and is what is to be gone for good.
+        let twin = rows::by_platform_id(tx, account, platform, platform_id).await?;
+        if let Some(twin) = twin.filter(|twin| known.insert(twin.id.clone())) {
+            found.push(twin);
+            asked += 1;
+        }
+    }
     let (mut gone, mut pinned, mut imports) = (Vec::new(), Vec::new(), BTreeSet::new());
     for conversation in found {
         if conversation.is_pinned && !how.pinned_too {

@@ -25,6 +25,7 @@ on_both_engines!(
     what_is_deleted_is_found_by_nobody_and_comes_back_whole,
     deleting_counts_each_id_once_and_only_ones_own,
     what_is_excluded_is_never_taken_in_again,
+    excluding_what_is_in_the_trash_takes_what_came_again,
     a_purged_conversation_leaves_no_trace,
     a_removed_user_leaves_no_conversation,
     an_older_export_takes_nothing_away,
@@ -188,6 +189,23 @@ async fn what_is_excluded_is_never_taken_in_again(engine: Engine) {
     gone(&server, &ann, vec![id], To::Exclusion).await;
     assert_eq!(take_in(&server, &ann, vec![lisbon()]).await, [Outcome::Excluded]);
     assert_eq!(found(&server, &ann, "Alfama").await, Vec::<String>::new());
+}
+
+async fn excluding_what_is_in_the_trash_takes_what_came_again(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.user("ann").await;
+    let ann = caller(&server, "ann").await;
+    take_in(&server, &ann, vec![lisbon()]).await;
+    let trashed = id_of(&server, &ann, "Alfama").await;
+    gone(&server, &ann, vec![trashed.clone()], To::Trash).await;
+    assert_eq!(take_in(&server, &ann, vec![lisbon()]).await, [Outcome::New]);
+    let again = id_of(&server, &ann, "Alfama").await;
+    let deleted = gone(&server, &ann, vec![trashed.clone()], To::Exclusion).await;
+    let mut both = vec![trashed, again];
+    both.sort();
+    assert_eq!((deleted.ids, deleted.failed), (both, 0));
+    assert_eq!(found(&server, &ann, "Alfama").await, Vec::<String>::new());
+    assert_eq!(take_in(&server, &ann, vec![lisbon()]).await, [Outcome::Excluded]);
 }
 
 /// A conversation of words that nothing else has.
