@@ -500,8 +500,9 @@ pub enum DeleteByFilterResponse {
 /// Delete memories by a filter, in two steps
 ///
 /// First with `dryRun: true`; then the same filter with the `confirmationToken`
-/// of the answer, and with `purge` if they are to be beyond recovery. Where other memories match by then, or one has changed, nothing
-/// is deleted and the answer is 409.
+/// of the answer, and with `purge` if they are to be beyond recovery. Where other
+/// memories match by then, or one has changed, nothing is deleted and the answer is
+/// 409.
 #[utoipa::path(
     post, path = "/api/memories/delete-by-filter", operation_id = "DeleteMemoriesByFilter", tag = "memories",
     request_body = DeleteByFilterRequest,

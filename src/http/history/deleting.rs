@@ -162,8 +162,9 @@ fn time(name: &str, written: Option<&str>) -> Result<Option<Micros>> {
 /// Delete conversations by a filter, in two steps
 ///
 /// First with `dryRun: true`; then the same filter with the `confirmationToken`
-/// of the answer, and with `purge` or `exclude` if they are to be beyond recovery. Where other conversations match by then, or one has changed,
-/// nothing is deleted and the answer is 409.
+/// of the answer, and with `purge` or `exclude` if they are to be beyond recovery.
+/// Where other conversations match by then, or one has changed, nothing is deleted
+/// and the answer is 409.
 #[utoipa::path(
     post, path = "/api/chat-history/delete-by-filter", operation_id = "DeleteConversationsByFilter", tag = "history",
     request_body = DeleteChatsByFilterRequest,
