@@ -277,7 +277,8 @@ async fn insert(app: &App, account: AccountId, job: Job) -> Result<Job> {
     Ok(job)
 }
 
-/// Notes how far it is, and what became of what was read if that is given. False where it is over already, because somebody stopped it.
+/// Notes how far it is, and what became of what was read if that is given. False where
+/// it is over already, because somebody stopped it.
 ///
 /// # Errors
 /// As [`crate::db::Db::write`].
