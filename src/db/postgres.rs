@@ -256,14 +256,13 @@ fn is_conflict(source: &(dyn std::error::Error + Send + Sync + 'static)) -> bool
 fn storage(error: sqlx::Error) -> Error {
     let unavailable = match &error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
-        // A server that goes down may answer with something else than what is due.
-        sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => true,
         sqlx::Error::Database(database) => database.code().is_some_and(|code| {
             // Classes: connection, rollback, resources, operator intervention, system; read-only; lock timeout.
             ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
                 || matches!(code.as_ref(), "25006" | "55P03" | "3D000" | "28P01")
         }),
-        _ => false,
+        // A server that goes down may answer with something else than what is due.
+        error => matches!(error, sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed),
     };
     if unavailable { Error::unavailable(Arc::new(error)) } else { Error::internal(error) }
 }
