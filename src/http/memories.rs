@@ -31,7 +31,7 @@ pub struct CreateMemoryRequest {
         min_length = 1,
         max_length = 100_000,
         pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
-        examples("2026-07-26: Ada drinks her coffee without milk.")
+        examples("2026-07-26 - Ada drinks her coffee without milk.")
     )]
     text: String,
     /// The bucket to put it in; the General bucket without it. A number, or one as text.
@@ -117,7 +117,7 @@ pub(super) async fn create_v2(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(examples(
-    json!({"memoryId": "mem_01983f2a6c5d7b8e9f00112233445566", "text": "2026-07-26: Ada drinks tea now."}),
+    json!({"memoryId": "mem_01983f2a6c5d7b8e9f00112233445566", "text": "2026-07-26 - Ada drinks tea now."}),
     json!({"memoryIds": ["mem_01983f2a6c5d7b8e9f00112233445566"], "bucketName": "General"}),
 ))]
 pub struct UpdateMemoryRequest {

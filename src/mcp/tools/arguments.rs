@@ -16,7 +16,7 @@ pub(super) const SEARCH_MOST: i64 = 20;
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = plain)]
 pub(super) struct StoreMemory {
-    /// The fact, in a sentence that can be understood alone, beginning with the date: "2026-07-26: Ada drinks her coffee without milk."
+    /// The fact, in a sentence that can be understood alone, beginning with the date: "2026-07-26 - Ada drinks her coffee without milk."
     #[schemars(length(min = 1))]
     pub text: String,
     /// The bucket to put it in, from `list_buckets`; General without it.

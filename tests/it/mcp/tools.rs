@@ -43,7 +43,7 @@ async fn a_memory_is_stored_found_changed_deleted_and_restored(engine: Engine) {
     let server = Server::start(engine).await;
     let ann = server.user("ann").await;
     let bucket = done(&server, &ann, "create_bucket", json!({"name": "Kitchen"})).await["id"].clone();
-    let new = json!({"text": "2026-07-26: Ada bakes with rye", "bucketId": bucket});
+    let new = json!({"text": "2026-07-26 - Ada bakes with rye", "bucketId": bucket});
     let stored = tell(&server, &ann, "store_memory", new.clone()).await;
     let id = stored.structure["memoryId"].as_str().expect("an id").to_owned();
     assert_eq!(stored.text, format!("Stored as {id}."));
