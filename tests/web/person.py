@@ -12,6 +12,7 @@ from selenium.common.exceptions import (
     ElementNotInteractableException,
     StaleElementReferenceException,
     TimeoutException,
+    WebDriverException,
 )
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
@@ -28,6 +29,8 @@ MOST_SAID = 1_500
 
 # What a page may do while it is waited for.
 PASSING = (StaleElementReferenceException, ElementClickInterceptedException, ElementNotInteractableException)
+# What Chromium says, now and then, in place of the first of these.
+STALE = "does not belong to the document"
 
 
 class Wrong(Exception):
@@ -52,9 +55,20 @@ class Person:
     def waits(self, until, what):
         """Waits until a condition holds; answers what it answers."""
         try:
-            return WebDriverWait(self.driver, PATIENCE, 0.05, PASSING).until(lambda _: until())
+            return self._asks(until)
         except TimeoutException:
             raise Wrong(f"{what} does not come. {self._where()}") from None
+
+    def _asks(self, until):
+        def holds(_):
+            try:
+                return until()
+            except WebDriverException as error:
+                if STALE in (error.msg or ""):
+                    return False
+                raise
+
+        return WebDriverWait(self.driver, PATIENCE, 0.05, PASSING).until(holds)
 
     def _where(self):
         said = self.reads()
@@ -133,7 +147,7 @@ class Person:
             return True
 
         try:
-            WebDriverWait(self.driver, PATIENCE, 0.05, PASSING).until(lambda _: use())
+            self._asks(use)
         except TimeoutException:
             count = len(self.all(role, name))
             raise Wrong(f"The {role} “{name}” can't be used: there are {count}. {self._where()}") from None
