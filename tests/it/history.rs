@@ -367,6 +367,8 @@ async fn a_purge_takes_from_imports_what_may_tell_of_it(engine: Engine) {
     };
     let again = end("My divorce.json", 0, "My divorce.json: it is cut off").await;
     let other = end("All.json", 3, "All.json: it is cut off").await;
+    // One that had brought it first, before the other changed it.
+    let first = end("My divorce (1).json", 1, "").await;
     let id = id_of(&server, &ann, "Alfama").await;
     gone(&server, &ann, vec![id.clone()], To::Trash).await;
     assert_eq!(jobs::get(&server.app, &ann, &job.id).await.expect("there").name, "My divorce.json");
@@ -376,6 +378,7 @@ async fn a_purge_takes_from_imports_what_may_tell_of_it(engine: Engine) {
     assert_eq!(job.report.failures, []);
     let again = jobs::get(&server.app, &ann, &again).await.expect("there");
     assert_eq!((again.name.as_str(), again.error.as_deref()), ("", Some("it is cut off")));
+    assert_eq!(jobs::get(&server.app, &ann, &first).await.expect("there").name, "");
     assert_eq!(jobs::get(&server.app, &ann, &other).await.expect("there").name, "All.json");
 }
 

@@ -233,10 +233,9 @@ pub(super) async fn forget(tx: &mut Tx, account: AccountId, ids: &BTreeSet<Strin
         }
         rows::rename(tx, account, &job).await?;
     }
-    // One that brought nothing may have had the same conversation in its file.
-    for mut job in rows::named(tx, account).await? {
-        let brought = job.report.new + job.report.updated;
-        if job.state.is_final() && brought == 0 && job.report.conversations() <= 1 && job.report.memories == 0 {
+    // One that brought nothing, or what a later one changed, may have had the same conversation in its file.
+    for mut job in rows::named_without_conversations(tx, account).await? {
+        if job.report.conversations() <= 1 && job.report.memories == 0 {
             job.report.failures.clear();
             nameless(&mut job);
             rows::rename(tx, account, &job).await?;

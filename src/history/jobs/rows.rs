@@ -64,10 +64,14 @@ pub(super) async fn list(tx: &mut Tx, account: AccountId, skip: i64, limit: i64)
     Ok((rows.into_iter().map(job).collect::<Result<_>>()?, total))
 }
 
-/// The imports of files that have a name.
-pub(super) async fn named(tx: &mut Tx, account: AccountId) -> Result<Vec<Job>> {
+/// The imports of files that are over and have a name, but no conversation any more that they changed last, not in
+/// the trash, either.
+pub(super) async fn named_without_conversations(tx: &mut Tx, account: AccountId) -> Result<Vec<Job>> {
     let sql = "select id, kind, name, state, error, bytes_total, bytes_read, attempts, report, created_at, \
-               updated_at, finished_at from import where account_id = $1 and kind <> 'online' and name <> ''";
+               updated_at, finished_at from import where account_id = $1 and kind <> 'online' and name <> '' \
+               and finished_at is not null \
+               and id not in (select import_id from conversation where account_id = $1 and import_id is not null) \
+               and id not in (select import_id from conversation_trash where account_id = $1 and import_id is not null)";
     tx.rows(sql, &[account.0.into()]).await?.into_iter().map(job).collect()
 }
 
