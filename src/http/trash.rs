@@ -153,8 +153,10 @@ pub(super) async fn empty(
 pub(super) async fn purge(
     State(app): State<App>,
     Auth(caller): Auth,
+    params: Params,
     Body(body): Body<TrashIdsRequest>,
 ) -> Result<(HeaderMap, Json<PurgeResponse>)> {
+    params.no_dry_run()?;
     let purged = trash::purge(&app, &caller, Part::Ids(body.memory_ids), None).await?;
     Ok((receipt_headers(&purged)?, Json(PurgeResponse { purged: purged.ids.len(), failed: purged.failed })))
 }

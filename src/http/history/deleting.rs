@@ -330,8 +330,10 @@ pub struct PurgeChatsResponse {
 pub(in crate::http) async fn purge(
     State(app): State<App>,
     Auth(caller): Auth,
+    params: Params,
     Body(body): Body<TrashedChatsRequest>,
 ) -> Result<(HeaderMap, Json<PurgeChatsResponse>)> {
+    params.no_dry_run()?;
     let purged = delete::purge(&app, &caller, Some(body.ids), None).await?;
     Ok((receipt_headers(&purged)?, Json(PurgeChatsResponse { purged: purged.ids.len(), failed: purged.failed })))
 }

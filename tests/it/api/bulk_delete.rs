@@ -239,6 +239,12 @@ async fn deletions_that_have_no_dry_run_say_so_and_do_nothing(engine: Engine) {
         let error = ann.delete(&path).await.error(400);
         assert!(error.contains("nothing was done"), "{path}: {error}");
     }
+    for (path, body) in [
+        ("/api/trash/purge?dryRun=true", json!({"memoryIds": [ids[1]]})),
+        ("/api/chat-history/trash/purge?dryRun=true", json!({"ids": []})),
+    ] {
+        assert!(ann.post(path, body).await.error(400).contains("nothing was done"), "{path}");
+    }
     assert_eq!(ann.texts().await.len(), 1);
     assert_eq!(ann.get("/api/trash").await.ok()["total"], json!(1));
     assert_eq!(ann.get("/api/buckets").await.ok().as_array().map(Vec::len), Some(2));

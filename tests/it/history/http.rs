@@ -162,6 +162,17 @@ async fn pinned_conversations_are_kept_unless_named_so(engine: Engine) {
     let back = ann.post("/api/chat-history/restore", json!({"ids": [id]})).await.ok();
     assert_eq!(back, json!({"restored": 1, "failed": 0}));
     assert_eq!(titles(&ann, "?pinnedOnly=true").await, ["Trip"]);
+    // What has no dry run does nothing, and the body says as well as a parameter what becomes of them.
+    let body = json!({"ids": [id], "includePinned": true, "purge": true});
+    let request = ann.request(reqwest::Method::DELETE, "/api/chat-history/chats?dryRun=true");
+    let refused = crate::harness::answer(request.json(&body)).await;
+    assert!(refused.error(400).contains("nothing was done"));
+    assert_eq!(delete(&ann, "", body).await["count"], json!(1));
+    assert_eq!(ann.get("/api/chat-history/trash").await.ok()["total"], json!(0));
+    let again = send_trip(&ann).await;
+    assert_eq!(delete(&ann, "", json!({"ids": [again], "exclude": true})).await["count"], json!(1));
+    let excluded = send(&ann, "chatgpt", conversation("c1", "Trip", &["Where?", "There."])).await;
+    assert_eq!(titles(&ann, "").await, Vec::<String>::new(), "{excluded}");
 }
 
 async fn delete(user: &User, query: &str, body: Value) -> Value {
